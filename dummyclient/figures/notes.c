@@ -49,11 +49,17 @@ static void notes__count(struct notes_list *list, const struct note *note)
     }
     notes[at].count += note->count;
     notes[at].bytes += note->bytes;
+    notes[at].answered += note->answered;
 }
 
 void notes_push(struct notes *notes, uint32_t id, uint64_t count, uint64_t bytes)
 {
     notes__count(&notes->pushes, &(struct note){.id = id, .count = count, .bytes = bytes});
+}
+
+void notes_answer(struct notes *notes, uint32_t id)
+{
+    notes__count(&notes->pushes, &(struct note){.id = id, .answered = 1});
 }
 
 void notes_mark(struct notes *notes, uint32_t mark, int64_t second)
@@ -83,6 +89,7 @@ static void notes__pack(const struct notes_list *list, struct pack *pack)
         pack_i64(pack, list->notes[i].second);
         pack_u64(pack, list->notes[i].count);
         pack_u64(pack, list->notes[i].bytes);
+        pack_u64(pack, list->notes[i].answered);
     }
     pack_u64(pack, list->other);
 }
@@ -101,6 +108,7 @@ static void notes__unpack_add(struct notes_list *into, uint32_t id_max, struct u
         note.second = unpack_i64(from);
         note.count = unpack_u64(from);
         note.bytes = unpack_u64(from);
+        note.answered = unpack_u64(from);
         notes__count(into, &note);
     }
     into->other += unpack_u64(from);

@@ -19,7 +19,8 @@ struct note {
     uint32_t id;    /* of the message; of the mark */
     int64_t second; /* since the origin; pushes have none, 0 */
     uint64_t count;
-    uint64_t bytes; /* of pushes: whole messages */
+    uint64_t bytes;    /* of pushes: whole messages */
+    uint64_t answered; /* of them: by a rule of on_push */
 };
 
 struct notes_list {
@@ -39,6 +40,7 @@ bool notes_open(struct notes *notes, struct error *error);
 void notes_close(struct notes *notes);
 /* Counts messages of this id that no request waits for. */
 void notes_push(struct notes *notes, uint32_t id, uint64_t count, uint64_t bytes);
+void notes_answer(struct notes *notes, uint32_t id);
 void notes_mark(struct notes *notes, uint32_t mark, int64_t second);
 void notes_add(struct notes *into, const struct notes *from);
 void notes_pack(const struct notes *notes, struct pack *pack);

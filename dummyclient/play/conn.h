@@ -78,6 +78,8 @@ struct conn_group {
 bool conn_group_open(struct conn_group *group, const struct plan *plan, struct cport *port,
                      struct recorder *recorder, struct arrivals *arrivals, const uint32_t *numbers,
                      uint32_t numbers_count, int64_t run_clock_offset_ns, struct error *error);
+/* Some do not end in time: what they have carried belongs to their targets. */
+void conn_group_count_open(struct conn_group *group);
 /* All connections must be CONN_ENDED, or never have begun. */
 void conn_group_close(struct conn_group *group);
 

@@ -256,6 +256,19 @@ static void conn__count(struct conn *conn)
     }
 }
 
+void conn_group_count_open(struct conn_group *group)
+{
+    for (uint32_t i = 0; i < group->conns_count; i++) {
+        struct conn *conn = conn_group_at(group, i);
+        const struct clean_group carried = {1, conn->bytes_sent, conn->bytes_received,
+                                            conn->messages_sent, conn->messages_received};
+        if (conn_is_alive(conn) || conn->link == CONN_CLOSING || conn->link == CONN_REJECTING) {
+            conn_observe(conn);
+            recorder_carried(group->recorder, &carried);
+        }
+    }
+}
+
 /* What has become of one that was connected. */
 static void conn__settle(struct conn *conn)
 {

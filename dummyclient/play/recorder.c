@@ -229,11 +229,14 @@ static void recorder__unsolicited(void *context, const struct frame *frame, bool
     }
 }
 
-static void recorder__push_checked(void *context, bool mismatch, int64_t fanout_ns)
+static void recorder__push_checked(void *context, uint32_t id, enum vm_push judged,
+                                   int64_t fanout_ns)
 {
     struct recorder *recorder = context;
-    if (mismatch) {
+    if (judged == VM_PUSH_WRONG) {
         recorder_error(recorder, ERROR_KIND_MISMATCH);
+    } else if (judged == VM_PUSH_ANSWERED) {
+        notes_answer(&recorder->figures.notes, id);
     }
     /* By when it was sent, as with requests: late ones must not be missing from the figures. */
     if (fanout_ns >= 0 && recorder_in_window(recorder, recorder->now_ns - fanout_ns)) {
@@ -266,10 +269,11 @@ static void recorder__heartbeat(void *context, enum vm_heartbeat event, int64_t 
     }
 }
 
-/* An arrival that began but reached no request: it counts at its age, as one that never began, and
- * in the step of the first request that it would have made. */
-static void recorder__never_asked(void *context, uint32_t step, int64_t intended_ns,
-                                  int64_t free_ns, int64_t now_ns)
+/* An arrival that began but reached no request: it counts at its age, as one that never began, in
+ * the step of the first request that it would have made, and at its target: the connection may
+ * still be on its way there. */
+static void recorder__never_asked(void *context, uint32_t step, uint32_t target,
+                                  int64_t intended_ns, int64_t free_ns, int64_t now_ns)
 {
     struct recorder *recorder = context;
     struct figures *figures = &recorder->figures;
@@ -278,7 +282,8 @@ static void recorder__never_asked(void *context, uint32_t step, int64_t intended
     }
     struct recorder__places places = recorder__places_at(recorder, intended_ns);
     recorder__add_place(&places, step < figures->steps_count ? figures->steps[step].latency : NULL);
-    recorder__add_place(&places, recorder__share(recorder));
+    recorder__add_place(&places, target < figures->targets_count ? figures->targets[target].latency
+                                                                 : recorder__share(recorder));
     int64_t age_ns = time_later_ns(0, now_ns - intended_ns);
     figures->window_asked++;
     recorder__record(&places, LATENCY_RESPONSE, age_ns, true);

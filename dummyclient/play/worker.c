@@ -560,6 +560,7 @@ static void worker__run(void *argument)
     while (!worker_is_done(worker)) {
         if (worker__is_overdue(worker)) {
             worker->left_open = true;
+            conn_group_count_open(&worker->group);
             break;
         }
         int64_t deadline_ns = worker_before_poll(worker);

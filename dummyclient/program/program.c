@@ -275,8 +275,11 @@ static const struct wait *program__looks_back(const struct instruction *instruct
 
 static bool program__reads_body(const struct wait *wait)
 {
-    return wait->raw || wait->captures_count > 0 || wait->verify.type != VERIFY_NONE ||
-           wait->match.source != MATCH_FIELD_NONE;
+    bool reads = wait->raw || wait->captures_count > 0 || wait->match.source != MATCH_FIELD_NONE;
+    for (const struct verify *verify = &wait->verify; verify != NULL; verify = verify->next) {
+        reads = reads || verify->type != VERIFY_NONE;
+    }
+    return reads;
 }
 
 static bool program__reads_head(const struct wait *wait)
@@ -573,20 +576,6 @@ void program_destroy(struct program *program)
         arena_close(&program->arena);
         free(program);
     }
-}
-
-bool program_answers(const struct program *program, uint32_t id)
-{
-    for (uint32_t b = 0; b < program->behaviors_count; b++) {
-        const struct program_behavior *behavior = &program->behaviors[b];
-        for (uint32_t i = 0; i < behavior->pushes_count; i++) {
-            const struct match *match = &behavior->pushes[i].push->wait.match;
-            if (behavior->pushes[i].answer != NULL && (match->any_id || match->id == id)) {
-                return true;
-            }
-        }
-    }
-    return false;
 }
 
 /* --- What is wrong with a scenario only in view of its load. */

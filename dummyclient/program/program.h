@@ -203,9 +203,6 @@ struct match; /* scenario/tree.h */
 /* Do both look at the same parts of a message: an id, a field? */
 bool program_match_alike(const struct match *a, const struct match *b);
 
-/* Has any behavior a rule of on_push that answers messages of this id? */
-bool program_answers(const struct program *program, uint32_t id);
-
 /* estimate.c: requests of one pass and of setup on the average, as far as the steps say (an `if`
  * counts as half of each side); false when a pass has no fixed length (repeat for a time). */
 bool program_estimate(const struct scenario *scenario, uint32_t behavior, double *setup,

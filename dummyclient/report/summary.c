@@ -254,6 +254,25 @@ static void summary__print_steps(const struct plan *plan, const struct run *run,
     }
 }
 
+/* " of id 7"; where some framing has no ids, 0 is none. */
+static const char *summary__of_id(const struct plan *plan, uint32_t id, char text[32])
+{
+    bool all_have = true;
+    for (uint32_t i = 0; i < plan->program->targets_count; i++) {
+        all_have = all_have && framing_has_ids(plan->program->targets[i].framing);
+    }
+    text[0] = '\0';
+    if (all_have || id != 0) {
+        snprintf(text, 32, " of id %" PRIu32, id);
+    }
+    return text;
+}
+
+static uint64_t summary__unanswered(const struct note *push)
+{
+    return push->count > push->answered ? push->count - push->answered : 0;
+}
+
 /* A message that came on every connection and that nobody answers, where the server has closed
  * some: it may have awaited one. */
 static void summary__print_unanswered(const struct plan *plan, const struct run *run, FILE *file)
@@ -265,28 +284,33 @@ static void summary__print_unanswered(const struct plan *plan, const struct run 
         counters->errors[ERROR_KIND_UNEXPECTED_CLOSE] + counters->errors[ERROR_KIND_RESET];
     for (uint32_t i = 0; i < pushes->count; i++) {
         const struct note *push = &pushes->notes[i];
-        if (push->count >= counters->totals[TOTAL_CONNECTS_OK] &&
-            !program_answers(plan->program, push->id) &&
-            (most == NULL || push->count > most->count)) {
+        uint64_t unanswered = summary__unanswered(push);
+        if (unanswered >= counters->totals[TOTAL_CONNECTS_OK] &&
+            (most == NULL || unanswered > summary__unanswered(most))) {
             most = push;
         }
     }
     if (most == NULL || closed == 0) {
         return;
     }
-    char count[UNITS_TEXT_BYTES_MAX];
-    char connections[UNITS_TEXT_BYTES_MAX];
+    char texts[3][UNITS_TEXT_BYTES_MAX];
+    char of_id[32];
+    char answered[64] = "and nobody answers them";
+    if (most->answered > 0) {
+        snprintf(answered, sizeof answered, "and %s of them were answered",
+                 units_format_count(most->answered, texts[2]));
+    }
     fprintf(file,
-            "  unanswered    messages of id %" PRIu32
-            " came %s time%s, and nobody answers them; the "
-            "server closed %s connection%s:\n                if it is a heartbeat, add a rule of "
-            "on_push with `send` (scenarios/guides/heartbeats.md)\n",
-            most->id, units_format_count(most->count, count), most->count == 1 ? "" : "s",
-            units_format_count(closed, connections), closed == 1 ? "" : "s");
+            "  unanswered    messages%s came %s time%s, %s; the server closed %s connection%s:\n"
+            "                if it is a heartbeat, add a rule of on_push with `send` "
+            "(scenarios/guides/heartbeats.md)\n",
+            summary__of_id(plan, most->id, of_id), units_format_count(most->count, texts[0]),
+            most->count == 1 ? "" : "s", answered, units_format_count(closed, texts[1]),
+            closed == 1 ? "" : "s");
 }
 
 /* Messages that no step waited for, the most frequent ids first: often the reason for much else. */
-static void summary__print_pushes(const struct run *run, FILE *file)
+static void summary__print_pushes(const struct plan *plan, const struct run *run, FILE *file)
 {
     const struct notes_list *pushes = &run->figures.notes.pushes;
     bool shown[NOTES_IDS_MAX] = {false};
@@ -302,10 +326,12 @@ static void summary__print_pushes(const struct run *run, FILE *file)
             return;
         }
         char text[UNITS_TEXT_BYTES_MAX];
+        char of_id[32];
         shown[most] = true;
-        fprintf(file, "  %-13s %s message%s of id %" PRIu32 " that no step takes\n",
-                line == 0 ? "pushes" : "", units_format_count(pushes->notes[most].count, text),
-                pushes->notes[most].count == 1 ? "" : "s", pushes->notes[most].id);
+        fprintf(file, "  %-13s %s message%s%s that no step takes\n", line == 0 ? "pushes" : "",
+                units_format_count(pushes->notes[most].count, text),
+                pushes->notes[most].count == 1 ? "" : "s",
+                summary__of_id(plan, pushes->notes[most].id, of_id));
     }
 }
 
@@ -478,7 +504,7 @@ void summary_print(const struct plan *plan, const struct run *run, const struct 
     summary_print_tls(plan, run, file);
     summary__print_beside(run, file);
     summary__print_codec(plan, run, file);
-    summary__print_pushes(run, file);
+    summary__print_pushes(plan, run, file);
     summary__print_unanswered(plan, run, file);
     summary__print_errors(run, file);
     evidence_print(run->figures.evidence, plan->step_names, run->figures.origin_ns, file);

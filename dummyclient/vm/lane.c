@@ -57,7 +57,8 @@ static void vm_due__ended(const struct vm *vm, const struct vm_lane *lane, int64
     const struct vm_observer *observer = vm->observer;
     uint32_t step = vm->behavior->first_step;
     if (!lane->asked && step != UINT32_MAX && !vm->closed_loop && observer->never_asked != NULL) {
-        observer->never_asked(observer->context, step, lane->time_ns, lane->free_ns, now_ns);
+        observer->never_asked(observer->context, step, vm->behavior->first_target, lane->time_ns,
+                              lane->free_ns, now_ns);
     }
 }
 

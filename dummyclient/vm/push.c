@@ -101,8 +101,13 @@ bool vm_push_check(struct vm *vm, const struct frame *frame, int64_t received_ns
                       (unsigned)(rule - vm->behavior->pushes) + 1,
                       mismatch ? ": it is not what the rule says" : "");
     }
-    vm->observer->push_checked(vm->observer->context, mismatch, fanout_ns);
-    if (rule->answer != NULL && !mismatch) {
+    bool answers = rule->answer != NULL && !mismatch;
+    vm->observer->push_checked(vm->observer->context, frame->id,
+                               mismatch  ? VM_PUSH_WRONG
+                               : answers ? VM_PUSH_ANSWERED
+                                         : VM_PUSH_RIGHT,
+                               fanout_ns);
+    if (answers) {
         vm_push__answer(vm, rule);
     }
     return rule->claims;

@@ -97,10 +97,10 @@ struct vm_request {
     int64_t last_ns;  /* last byte received, or the moment it was given up */
 };
 
+enum vm_push { VM_PUSH_WRONG, VM_PUSH_RIGHT, VM_PUSH_ANSWERED };
 enum vm_heartbeat { VM_BEAT_SENT, VM_BEAT_ANSWERED, VM_BEAT_TIMED_OUT, VM_BEAT_LOST };
 
-/* What the vm reports as it happens. Called from inside vm_on_...() and vm_next(); must not call
- * the vm back. All members set. */
+/* What the vm reports as it happens, inside vm_on_...() and vm_next(); must not call it back. */
 struct vm_observer {
     void *context;
     void (*request_done)(void *context, const struct vm_request *request);
@@ -109,15 +109,15 @@ struct vm_observer {
     void (*iteration_started)(void *context, uint32_t lane, int64_t intended_ns, int64_t now_ns);
     void (*iteration_ended)(void *context, uint32_t lane, int64_t busy_ns, bool complete);
     /* Open loop: a pass with a request in it has ended, because the connection or the run did,
-     * before its first request was made. step: of the first one that it has. May be NULL. */
-    void (*never_asked)(void *context, uint32_t step, int64_t intended_ns, int64_t free_ns,
-                        int64_t now_ns);
+     * before its first request was made, of which step and target are. May be NULL. */
+    void (*never_asked)(void *context, uint32_t step, uint32_t target, int64_t intended_ns,
+                        int64_t free_ns, int64_t now_ns);
     /* A message that no step has taken; late: it answered a request that had timed out. One that
      * was kept for an expect comes later than it was received, perhaps without its body. */
     void (*unsolicited)(void *context, const struct frame *frame, bool late);
-    /* A rule of on_push has taken such a message. fanout_ns: from the stamp in it to now; -1: the
-     * rule measures none. NULL where no behavior has rules. */
-    void (*push_checked)(void *context, bool mismatch, int64_t fanout_ns);
+    /* A rule of on_push has taken one of this id. fanout_ns: from its stamp to now; -1: it has
+     * none. NULL where no behavior has rules. */
+    void (*push_checked)(void *context, uint32_t id, enum vm_push judged, int64_t fanout_ns);
     /* A rule's answer is sent; or it is not, because too many wait for room already, or because the
      * connection has ended before there was any. NULL where no rule answers. */
     void (*answered)(void *context, bool sent);

@@ -146,6 +146,30 @@ test('the same server throws out whoever does not answer', LIMIT, async (t) => {
   assert.ok(Number(result.errors.unexpected_close) + Number(result.errors.reset) > 0);
 });
 
+test('the hint is about what is not answered, also where messages have no ids', LIMIT,
+  async (t) => {
+    const listener = net.createServer({ noDelay: true }, (socket) => {
+      socket.on('error', () => {}).write('PING 1\nWHO 1\nWHO 2\n');
+      socket.on('data', () => socket.destroy());
+    });
+    await new Promise((resolve) => listener.listen(0, '127.0.0.1', resolve));
+    t.after(() => listener.close());
+    const folder = folderFor(t);
+    const file = path.join(folder, 'who.json');
+    const rule = (text) => ({ match: { field: { at: 'text@0:4', equals: text } },
+      send: { body: { text: 'PONG' } } });
+    const run = (texts) => {
+      fs.writeFileSync(file, JSON.stringify({ framing: { type: 'delimiter', delimiter: '\n' },
+        load: { connections: 4, duration: '300ms' }, behaviors: [{ on_push: texts.map(rule),
+          loop: [{ think: '60s' }] }] }));
+      return runClient(t, [fileFor(file), '-p', listener.address().port, ...TAME]);
+    };
+    const some = said(await run(['PING']));
+    assert.match(some, /unanswered +messages came 12 times, and 4 of them were answered; the /);
+    assert.match(some, /pushes +12 messages that no step takes/);
+    assert.doesNotMatch(said(await run(['PING', 'WHO '])), /unanswered /);
+  });
+
 test('heartbeats of the player\'s own, and the server\'s answers to them', LIMIT, async (t) => {
   const game = await startGame(t);
   const every = [{ period: '40ms', send: { id: ID.beat, body: { text: 'player ${conn}' } },

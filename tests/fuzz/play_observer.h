@@ -57,8 +57,10 @@ static void play__unsolicited(void *context, const struct frame *frame, bool lat
     (void)context, (void)frame, (void)late;
 }
 
-static void play__push_checked(void *context, bool mismatch, int64_t fanout_ns)
+static void play__push_checked(void *context, uint32_t id, enum vm_push judged, int64_t fanout_ns)
 {
+    bool mismatch = judged == VM_PUSH_WRONG;
+    (void)id;
     (void)context, (void)mismatch;
     must(fanout_ns >= -1);
 }

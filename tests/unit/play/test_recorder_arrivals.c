@@ -242,9 +242,25 @@ static void test_setup_is_of_its_step_alone_whenever_it_is_played(void **state)
     assert_int_equal(histogram_count(&figures->latency[LATENCY_RESPONSE]), 2);
 }
 
+/* Its connection is still with the target before: where it was to ask counts. */
+static void test_an_arrival_that_asked_nothing_counts_where_it_was_to_ask(void **state)
+{
+    struct recorder *recorder = &((struct fixture *)*state)->recorder;
+    struct figures_share *targets = recorder->figures.targets;
+    recorder->subject_target = &targets[0];
+    recorder->observer.never_asked(recorder, 0, 1, T0_NS, T0_NS, T0_NS + NS_PER_MS);
+    assert_int_equal(histogram_count(&targets[0].latency[LATENCY_RESPONSE]), 0);
+    assert_int_equal(histogram_count(&targets[1].latency[LATENCY_RESPONSE]), 1);
+    recorder->observer.never_asked(recorder, 0, UINT32_MAX, T0_NS, T0_NS, T0_NS + NS_PER_MS);
+    assert_int_equal(histogram_count(&targets[0].latency[LATENCY_RESPONSE]), 1); /* no names */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            test_an_arrival_that_asked_nothing_counts_where_it_was_to_ask, recorder_setup,
+            recorder_teardown),
         cmocka_unit_test_setup_teardown(test_arrivals_are_conserved_however_they_are_told,
                                         recorder_setup, recorder_teardown),
         cmocka_unit_test(test_what_nobody_told_about_never_began),

@@ -304,6 +304,17 @@ static void test_every_message_is_counted_once(void **state)
         bench_close(NULL);
     }
 }
+static void test_a_second_rule_looks_into_what_is_kept(void **state)
+{
+    (void)state;
+    begin("{ 'think': '5ms' }, { 'expect': { 'match': { 'id': 7 }, 'verify': [ 'none', { 'equals': "
+          "{ 'text': 'x' } } ] } }");
+    bench_nothing(10 * MS);
+    bench_receive(11 * MS, 7, "x", 1);
+    bench_nothing(16 * MS);
+    assert_counts(1, 1, 0);
+    assert_int_equal(bench_last()->outcome, VM_OUTCOME_OK);
+}
 
 #define TEST(name) cmocka_unit_test_teardown(name, bench_close)
 
@@ -315,6 +326,7 @@ int main(void)
         TEST(test_a_request_takes_nothing_that_came_before_it),
         TEST(test_a_pass_does_not_see_what_came_before_it),
         TEST(test_a_body_that_is_elsewhere_is_kept),
+        TEST(test_a_second_rule_looks_into_what_is_kept),
         TEST(test_since_step_listens_from_now_on),
         TEST(test_since_connected_sees_what_came_between_the_passes),
         TEST(test_lanes_see_what_came_in_their_own_pass),

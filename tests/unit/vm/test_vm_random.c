@@ -144,8 +144,10 @@ static void on_unsolicited(void *context, const struct frame *frame, bool late)
     (void)late;
 }
 
-static void on_push_checked(void *context, bool mismatch, int64_t fanout_ns)
+static void on_push_checked(void *context, uint32_t id, enum vm_push judged, int64_t fanout_ns)
 {
+    bool mismatch = judged == VM_PUSH_WRONG;
+    (void)id;
     (void)context;
     assert_true(fanout_ns == -1 && (!mismatch || !world.honest));
 }

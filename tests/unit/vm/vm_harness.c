@@ -35,8 +35,10 @@ static void bench__unsolicited(void *context, const struct frame *frame, bool la
     bench.late_count += late;
 }
 
-static void bench__push_checked(void *context, bool mismatch, int64_t fanout_ns)
+static void bench__push_checked(void *context, uint32_t id, enum vm_push judged, int64_t fanout_ns)
 {
+    bool mismatch = judged == VM_PUSH_WRONG;
+    (void)id;
     (void)context;
     bench.pushes_count++;
     bench.pushes_wrong_count += mismatch;
