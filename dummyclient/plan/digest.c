@@ -69,7 +69,8 @@ bool plan_digest(const struct plan *plan, struct plan_digest *digest)
     bool known =
         plan__digest_json(&digest->scenario, plan->scenario->document) &&
         plan__digest_json(&digest->load, cJSON_GetObjectItemCaseSensitive(json, "load")) &&
-        plan__digest_json(&digest->load, cJSON_GetObjectItemCaseSensitive(json, "variables"));
+        plan__digest_json(&digest->load, cJSON_GetObjectItemCaseSensitive(json, "variables")) &&
+        plan__digest_json(&digest->load, cJSON_GetObjectItemCaseSensitive(json, "tls"));
     cJSON_Delete(json);
     for (uint32_t i = 0; i < plan->targets_count; i++) {
         digest->load = plan__digest_text(digest->load, plan->targets[i].name);

@@ -13,6 +13,7 @@
 
 enum {
     PLAN_DESCRIPTORS_PER_WORKER = 4, /* ring or epoll, wake-up, spare */
+    PLAN_TLS_BYTES = 31000,          /* what shared/tls keeps of an idle connection */
     PLAN_DESCRIPTORS_OWN = 16        /* standard streams, result, resolver, spare */
 };
 
@@ -227,7 +228,8 @@ static void plan__measure(struct plan *plan)
     uint64_t message = plan->program->message_bytes_max;
     plan->connection_bytes = 768 + vm_memory_bytes(plan->program) + vm_seldom_bytes(plan->program) +
                              ring * sizeof(uint32_t) + message * lanes +
-                             (message < 4096 ? 4096 : message);
+                             (message < 4096 ? 4096 : message) +
+                             (scenario_speaks_tls(plan->scenario) ? PLAN_TLS_BYTES : 0);
     uint64_t per_worker = (uint64_t)(LATENCY_KINDS + LATENCY_STEP_KINDS * plan->steps_count +
                                      LATENCY_SHARE_KINDS * plan->target_names_count) *
                           230000;

@@ -54,8 +54,10 @@ static void ndjson__put(struct ndjson *ndjson, enum run_phase phase, const struc
                         int64_t now_ns)
 {
     static const enum total_kind SUMS[] = {
-        TOTAL_ITERATIONS,        TOTAL_REQUESTS,   TOTAL_RESPONSES,     TOTAL_MESSAGES_SENT,
-        TOTAL_MESSAGES_RECEIVED, TOTAL_BYTES_SENT, TOTAL_BYTES_RECEIVED};
+        TOTAL_ITERATIONS,      TOTAL_REQUESTS,           TOTAL_RESPONSES,
+        TOTAL_MESSAGES_SENT,   TOTAL_MESSAGES_RECEIVED,  TOTAL_BYTES_SENT,
+        TOTAL_BYTES_RECEIVED,  TOTAL_TLS_FULL,           TOTAL_TLS_RESUMED,
+        TOTAL_WIRE_BYTES_SENT, TOTAL_WIRE_BYTES_RECEIVED};
     const struct live_view *before = &ndjson->before;
     struct json_text line = {0};
     json_text_print(&line,
