@@ -13,6 +13,7 @@ const FORMATS = { ns: formatNs, per_s: formatRate, count: formatCount, bytes: fo
 export const METRICS_SHOWN = [
   'rate.achieved', ...[...percentileKeys(2), 'max', 'mean'].map((key) => `latency.response.${key}`),
   'latency.service.p50', 'latency.service.p99', 'latency.connect.p99',
+  'latency.tls_handshake.p99',
   'server.latency.receive_to_reply.p99', 'errors.total', 'totals.responses',
   'resources.cpu_per_request', 'server.resources.cpu_per_request',
   'server.resources.rss_max',
@@ -97,7 +98,7 @@ function fromResult(result, path) {
   }
   if (head === 'totals') {
     const key = rest.join('.');
-    return found(result.totals[key], key.startsWith('bytes') ? 'bytes' : 'count', null);
+    return found(result.totals[key], /^(wire_)?bytes/.test(key) ? 'bytes' : 'count', null);
   }
   if (head === 'resources') return resources(result, rest.join('.'));
   if (head === 'steps' || head === 'targets') {
