@@ -15,6 +15,7 @@ import { million, millionLoad } from './million.mjs';
 import { memory, memoryWindows } from './idle.mjs';
 import { bulk, connect } from './scale.mjs';
 import { tls } from './tls.mjs';
+import { websocket } from './websocket.mjs';
 import { wine } from './windows.mjs';
 import { FLAG, TEXT, ownArguments } from '../base/arguments.mjs';
 import { build } from '../building/build.mjs';
@@ -38,6 +39,7 @@ const PARTS = {
   epoll: { play: epoll, what: 'goal 11: the epoll backend against the uring one' },
   codecs: { play: codecs, what: 'goal 12: frames, Redis, HTTP, a codec of one\'s own' },
   tls: { play: tls, what: 'goal 13: HTTPS against wrk, handshakes against openssl s_time, memory' },
+  websocket: { play: websocket, what: 'goal 14: echoes over WebSocket against plain frames' },
   footprint: { play: footprint, what: 'cache misses per round trip, against the bare pair' },
   held: { play: held, what: '15,000 connections, 20,000 iterations/s, all reconciled' },
   rate: { play: rate, what: '--rate 20000 over 10 s' },

@@ -1,0 +1,311 @@
+// WebSocket against servers that are not ours: npm ws, mosquitto, and one that breaks each rule.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import https from 'node:https';
+import { createRequire } from 'node:module';
+import net from 'node:net';
+import path from 'node:path';
+import test from 'node:test';
+import { makeIssuer } from './certificates.mjs';
+import { scenarioOfGuide } from './guides.mjs';
+import { errorsOf, fileFor, folderFor, freePort, LIMIT, programCall, resultOf, ROOT, runClient,
+  said, TAME } from './harness.mjs';
+import { absent, startPeer } from './peers.mjs';
+
+const require = createRequire(path.join(ROOT, 'scripts', 'package.json'));
+const { WebSocketServer } = require('ws');
+
+/** Plays a scenario at a port of this machine: { program, result }. */
+async function play(t, port, scenario, ...args) {
+  const folder = folderFor(t);
+  const [file, out] = ['s.json', 'client.json'].map((name) => path.join(folder, name));
+  fs.writeFileSync(file, JSON.stringify({ ...scenario, target: { ...scenario.target,
+    host: '127.0.0.1', port } }));
+  const program = await runClient(t, [fileFor(file), '--out', fileFor(out), ...TAME, ...args]);
+  assert.ok(fs.existsSync(out), said(program));
+  return { program, result: resultOf(out) };
+}
+
+/** One request after the other, each answered by its own body. */
+function echoing(framing = {}, body = { random: { bytes: 64 } }, load = {}) {
+  return { framing: { type: 'websocket', ...framing },
+    load: { connections: 3, rate: '100/s', duration: '500ms', ...load },
+    behaviors: [{ loop: [{ request: { name: 'echo', send: { body }, verify: 'same_body',
+      within: '60s' } }] }] };
+}
+
+function assertAllAnswered({ program, result }) {
+  assert.equal(program.exitCode, 0, said(program));
+  assert.deepEqual(errorsOf(result), {}, said(program));
+  const { requests, responses } = result.totals;
+  assert.ok(Number(requests) > 0 && Number(requests) === Number(responses), said(program));
+  assert.equal(Number(result.totals.connections_abnormal), 0, said(program));
+}
+
+/** A server of npm ws, with what its connections ended with. */
+async function startWs(t, onConnection, options = {}) {
+  const ends = [];
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, ...options });
+  await new Promise((resolve) => { server.once('listening', resolve); });
+  server.on('connection', (socket, request) => {
+    socket.on('error', (error) => ends.push(error.message));
+    socket.on('close', (code) => ends.push(code));
+    onConnection(socket, request);
+  });
+  t.after(() => {
+    for (const socket of server.clients) socket.terminate();
+    server.close();
+  });
+  return { port: server.address().port, ends };
+}
+
+const echo = (socket) => socket.on('message', (data, binary) => socket.send(data, { binary }));
+
+test('npm ws: bodies of all sizes, binary and text, and an end with 1000', LIMIT, async (t) => {
+  const { port, ends } = await startWs(t, echo);
+  const cases = [[{}, { random: { bytes: [0, 300] } }], [{}, { random: { bytes: [65000, 66000] } }],
+    [{ message: 'text' }, { random: { bytes: [0, 300] } }], [{}, { text: '' }],
+    [{ message: 'text' }, { json: { a: '${conn}', b: 'größer €' } }]];
+  for (const [framing, body] of cases) {
+    assertAllAnswered(await play(t, port, echoing(framing, body)));
+  }
+  assertAllAnswered(await play(t, port, echoing({}, { random: { bytes: 64 } }, { in_flight: 8 })));
+  assert.deepEqual(ends, Array(3 * (cases.length + 1)).fill(1000));
+});
+
+test('npm ws: a message of 16 MiB there and back', LIMIT, async (t) => {
+  const { port } = await startWs(t, echo);
+  const scenario = echoing({}, { random: { bytes: 16777216 } });
+  scenario.load = { connections: 1, duration: '10ms', drain: '2m' };
+  assertAllAnswered(await play(t, port, scenario));
+});
+
+test('npm ws: the request is as the scenario says', LIMIT, async (t) => {
+  const seen = [];
+  const { port } = await startWs(t, (socket, { url, headers }) => {
+    seen.push([url, headers.host, headers.origin, headers['x-a'], socket.protocol]);
+    echo(socket);
+  }, { handleProtocols: () => 'b' });
+  assertAllAnswered(await play(t, port, echoing({ path: '/room?id=1', protocol: 'a, b',
+    headers: { Origin: 'https://game.example', 'X-A': 'b c' } })));
+  assert.deepEqual(seen, Array(3).fill(
+    ['/room?id=1', `127.0.0.1:${port}`, 'https://game.example', 'b c', 'b']));
+});
+
+test('npm ws: fragments with pings between them; each ping is answered', LIMIT, async (t) => {
+  let [pings, pongs] = [0, 0];
+  const { port } = await startWs(t, (socket) => {
+    socket.on('pong', (data) => { pongs += data.toString() === `p${'x'.repeat(100)}` ? 1 : 0; });
+    socket.on('message', (data) => {
+      for (let at = 0; at < data.length; at += 7) {
+        const last = at + 7 >= data.length;
+        socket.send(data.subarray(at, at + 7), { binary: true, fin: last });
+        if (!last) {
+          socket.ping(`p${'x'.repeat(100)}`);
+          pings += 1;
+        }
+      }
+    });
+  });
+  assertAllAnswered(await play(t, port, echoing()));
+  assert.ok(pings > 0);
+  assert.equal(pongs, pings);
+});
+
+/** Why TLS cannot be tested; false: it can. */
+function withoutTls() {
+  const { command, args, env } = programCall('dummyclient');
+  const { stdout } = spawnSync(command, [...args, '--version'],
+    { encoding: 'utf8', env: { ...process.env, ...env } });
+  return /no TLS/.test(stdout) && 'this build has no TLS';
+}
+
+test('wss: npm ws behind TLS', { ...LIMIT, skip: absent('openssl') || withoutTls() }, async (t) => {
+  const { ca, issue } = makeIssuer(folderFor(t));
+  const { cert, key } = issue('server');
+  const server = https.createServer({ cert: fs.readFileSync(cert), key: fs.readFileSync(key) });
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  t.after(() => server.close());
+  new WebSocketServer({ server }).on('connection', echo);
+  const { program, result } = await play(t, server.address().port, { ...echoing(),
+    target: { tls: { ca: fileFor(ca), server_name: 'localhost' } } });
+  assertAllAnswered({ program, result });
+  assert.equal(Number(result.latency_ns.tls_handshake.count), 3);
+  assert.equal(Number(result.latency_ns.codec_handshake.count), 3);
+});
+
+test('a framing inside: packets that begin and end anywhere in messages', LIMIT, async (t) => {
+  const { port } = await startWs(t, (socket) => {
+    socket.on('message', (data) => {
+      socket.send(data.subarray(0, 3), { binary: true });
+      socket.send(data.subarray(3), { binary: true });
+    });
+  });
+  const inside = { type: 'length', header: [{ u8: 119 }, { size: 'u16' }, { id: 'u16' },
+    { sequence: 'u8', name: 'n' }, { crc32: 'message' }] };
+  const scenario = echoing({ inside });
+  scenario.behaviors[0].loop[0].request.send.id = 5;
+  assertAllAnswered(await play(t, port, scenario));
+});
+
+test('the guide: a browser game', LIMIT, async (t) => {
+  const { port } = await startWs(t, (socket) => {
+    socket.on('message', (text) => {
+      const { type, n } = JSON.parse(text);
+      socket.send(JSON.stringify({ type: 'news', n: -1 }));
+      socket.send(JSON.stringify(type === 'join' ? { type: 'joined', id: 7 } : { type: 'ok', n }));
+    });
+  }, { verifyClient: ({ origin }) => origin === 'https://game.example' });
+  const scenario = scenarioOfGuide('websocket');
+  assertAllAnswered(await play(t, port, { ...scenario,
+    load: { connections: 5, duration: '1s' } }));
+});
+
+test('mosquitto: MQTT over WebSocket', { ...LIMIT, skip: absent('/usr/sbin/mosquitto') },
+  async (t) => {
+    const [plain, port] = [await freePort(), await freePort()];
+    const file = path.join(folderFor(t), 'mosquitto.conf');
+    /* Without a plain one mosquitto 2.0.11 takes a listener of WebSocket for none. */
+    fs.writeFileSync(file, `allow_anonymous true\nuser root\nlistener ${plain} 127.0.0.1\n` +
+      `listener ${port}\nbind_interface lo\nprotocol websockets\n`);
+    await startPeer(t, '/usr/sbin/mosquitto', ['-c', file], port);
+    const { framing, ...scenario } = JSON.parse(JSON.stringify(scenarioOfGuide('mqtt'))
+      .replace('[10,102400]', '[10,1000]'));
+    const { program, result } = await play(t, port, { ...scenario, framing: { type: 'websocket',
+      path: '/mqtt', protocol: 'mqtt', inside: framing } });
+    assertAllAnswered({ program, result });
+    assert.equal(Number(result.totals.connections_clean), 10);
+  });
+
+/* --- Close codes. */
+
+/** The scenario expects the end, or an answer. */
+function waiting(expects) {
+  const [request] = echoing().behaviors[0].loop;
+  return { framing: { type: 'websocket' }, load: { connections: 2, duration: '200ms' },
+    behaviors: [expects ? { connect: 'in_loop', loop: [{ reconnect: 'now' },
+      { send: { body: { text: 'a' } } }, { expect_close: '60s' }] } : { loop: [request] }] };
+}
+
+const CLOSES = [
+  [1000, '', true, []],
+  [1001, 'bye', true, []],
+  [4000, 'kicked', true, []],
+  [1000, '', false, ['unexpected_close'], /closed with 1000 \(normal closure\)/],
+  [1008, 'no cheating', false, ['websocket_close'],
+    /closed with 1008 \(policy violation\): no cheating/],
+  [1011, '', true, ['websocket_close'], /closed with 1011 \(internal error\)/],
+];
+
+for (const [code, reason, expects, errors, words] of CLOSES) {
+  const name = `a close with ${code}${expects ? ', which is expected' : ''}`;
+  test(name, LIMIT, async (t) => {
+    const { port, ends } = await startWs(t, (socket) => {
+      socket.on('message', () => socket.close(code, reason));
+    });
+    const { program, result } = await play(t, port, waiting(expects));
+    const { response_lost: lost, not_closed: none, ...others } = errorsOf(result);
+    assert.deepEqual(Object.keys(others), errors, said(program));
+    assert.equal(none, undefined, said(program));
+    assert.equal(lost === undefined, expects, said(program));
+    if (words) assert.match(program.stdout, words);
+    assert.ok(ends.length >= 2 && ends.every((end) => end === code), String(ends));
+  });
+}
+
+/* --- A server that breaks the rules. */
+
+function accept(request) {
+  const [, key] = /^Sec-WebSocket-Key: (.*)\r$/m.exec(request);
+  return crypto.createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+    .digest('base64');
+}
+
+const upgrade = (fields = '') => (request) => 'HTTP/1.1 101 Switching Protocols\r\n' +
+  `Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept(request)}\r\n` +
+  `${fields}\r\n`;
+
+/** Answers the request; behind it come the bytes, cut in two pieces. */
+async function startWrong(t, answer, bytes = '') {
+  const sockets = new Set();
+  const server = net.createServer({ noDelay: true }, (socket) => {
+    let request = '';
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('data', (data) => {
+      if (request.includes('\r\n\r\n')) return;
+      request += data;
+      if (!request.includes('\r\n\r\n')) return;
+      socket.write(answer(request));
+      const rest = Buffer.from(bytes, 'latin1');
+      socket.write(rest.subarray(0, 1));
+      setImmediate(() => socket.destroyed || socket.write(rest.subarray(1)));
+    });
+  });
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return server.address().port;
+}
+
+const HANDSHAKES = [
+  ['403', () => 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n',
+    /found "HTTP\/1\.1 403 Forbidden"/],
+  ['302', () => 'HTTP/1.1 302 Found\r\nLocation: /login\r\n\r\n', /found "HTTP\/1\.1 302 Found"/],
+  ['no HTTP', () => 'SSH-2.0-OpenSSH_9.2\r\n', /found "SSH-2\.0-OpenSSH_9\.2"/],
+  ['another key', () => upgrade()('Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'),
+    /expected a response with "Sec-WebSocket-Accept: /],
+  ['no Upgrade', () => 'HTTP/1.1 101 x\r\n\r\n', /expected a response with "Upgrade: websocket"/],
+  ['compression', upgrade('Sec-WebSocket-Extensions: permessage-deflate\r\n'),
+    /expected a response without extensions such as permessage-deflate/],
+  ['a subprotocol', upgrade('Sec-WebSocket-Protocol: x\r\n'), /without a subprotocol/],
+];
+
+for (const [what, answer, words] of HANDSHAKES) {
+  test(`a handshake refused: ${what}`, LIMIT, async (t) => {
+    const port = await startWrong(t, answer);
+    const { program, result } = await play(t, port, waiting(false));
+    assert.deepEqual(errorsOf(result), { codec_handshake: 2 }, said(program));
+    assert.match(program.stdout, words);
+    assert.notEqual(program.exitCode, 0);
+  });
+}
+
+test('a handshake that stops half-way is over in time', LIMIT, async (t) => {
+  const port = await startWrong(t, () => 'HTTP/1.1 101 Switching Proto');
+  const { program, result } = await play(t, port, waiting(false), '--connect-timeout', '500ms');
+  assert.deepEqual(errorsOf(result), { codec_handshake: 2 }, said(program));
+  assert.match(program.stdout, /nothing more within connect_timeout/);
+});
+
+const FRAMES = [
+  ['a compressed frame', '\xc1\x01x', /a frame that is not compressed/],
+  ['reserved bits', '\xa1\x01x', /whose reserved bits are 0/],
+  ['an unknown opcode', '\x83\x01x', /an opcode of RFC 6455/],
+  ['a masked frame', '\x81\x81abcd\x10', /a frame that is not masked/],
+  ['a long size for a short frame', '\x82\x7e\x00\x01x', /in its shortest form/],
+  ['a control frame of 126 bytes', `\x89\x7e\x00\x7e${'x'.repeat(126)}`, /at most 125 bytes/],
+  ['a control frame in fragments', '\x09\x01x', /a control frame in one piece/],
+  ['a continuation of nothing', '\x80\x01x', /not a continuation of none/],
+  ['a message within a message', '\x01\x01x\x81\x01y', /the message before has not ended/],
+  ['text that is no UTF-8', '\x81\x02\xc3\x28', /a text message in UTF-8/],
+  ['a close with a code that is none', '\x88\x02\x03\xed', /a code that may be sent/],
+  ['a frame over the limit', '\x82\x7f\x00\x00\x00\x00\x01\x00\x00\x01', /at most 16777216 bytes/],
+];
+
+for (const [what, bytes, words] of FRAMES) {
+  test(`refused: ${what}`, LIMIT, async (t) => {
+    const port = await startWrong(t, upgrade(), bytes);
+    const { program, result } = await play(t, port, waiting(false));
+    const { frame_error: errors, response_lost: _lost, ...others } = errorsOf(result);
+    assert.equal(Number(errors), 2, said(program));
+    assert.deepEqual(others, {}, said(program));
+    assert.match(program.stdout, words);
+  });
+}
