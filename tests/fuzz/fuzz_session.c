@@ -1,5 +1,6 @@
 /* The game and chat sessions under four clients that do what the input says: frames, bytes that are
- * none, ends, resets, unread replies, time that passes. Bounds and books must hold throughout. */
+ * none, ends, resets, unread replies, time that passes; plain, or carried by a WebSocket. Bounds
+ * and books must hold throughout. */
 #include "fuzz.h"
 
 #include "core/clock.h"
@@ -51,6 +52,20 @@ static void client__open(struct table *table, uint32_t index)
     table->opened++;
     session_open(client->session, &table->shards[index % SHARDS_COUNT], NULL, &nobody,
                  table->now_ns);
+}
+
+static void client__feed(struct table *table, struct client *client, const uint8_t *data,
+                         size_t bytes);
+
+/* Most do as they should first. */
+static void client__greet(struct table *table, struct client *client, uint8_t what)
+{
+    static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+                                  "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    if (table->rules.framing.websocket != NULL && what % 8 != 0) {
+        client__feed(table, client, (const uint8_t *)request, sizeof request - 1);
+    }
 }
 
 static void client__advance(struct table *table, struct client *client)
@@ -136,6 +151,31 @@ static void client__feed(struct table *table, struct client *client, const uint8
     free(copy);
 }
 
+/* The frame, or its body alone, as one of WebSocket's. */
+static void client__feed_carried(struct table *table, struct client *client, uint8_t what,
+                                 const uint8_t *frame, size_t bytes)
+{
+    static const uint8_t firsts[] = {0x82, 0x81, 0x02, 0x80, 0x89, 0x8a, 0x88, 0xc1};
+    static const uint8_t mask[4] = {0, 1, 2, 3};
+    uint8_t out[FRAME_BYTES_MAX + 64 + 8] = {firsts[what >> 3 & 7], 0x80};
+    size_t at = 2;
+    size_t skipped = what >> 6 == 3 ? 4 : 0;
+    bytes -= skipped;
+    if (bytes > 125) {
+        out[1] = 0xfe;
+        out[at++] = (uint8_t)(bytes >> 8);
+        out[at++] = (uint8_t)bytes;
+    } else {
+        out[1] = (uint8_t)(0x80 | bytes);
+    }
+    memcpy(out + at, mask, sizeof mask);
+    at += sizeof mask;
+    for (size_t i = 0; i < bytes; i++) {
+        out[at++] = frame[skipped + i] ^ mask[i % 4];
+    }
+    client__feed(table, client, out, at);
+}
+
 static void client__feed_frame(struct table *table, struct client *client, struct fuzz_input *input)
 {
     static const uint16_t ids[] = {1, 101, 103, 201, 203, 301, 901, 999};
@@ -149,7 +189,11 @@ static void client__feed_frame(struct table *table, struct client *client, struc
     frame[2] = (uint8_t)ids[what % 8];
     frame[3] = (uint8_t)(ids[what % 8] >> 8);
     memcpy(frame + 4, body, body_bytes);
-    client__feed(table, client, frame, bytes);
+    if (table->rules.framing.websocket != NULL) {
+        client__feed_carried(table, client, what, frame, bytes);
+    } else {
+        client__feed(table, client, frame, bytes);
+    }
 }
 
 static void table__step(struct table *table, struct fuzz_input *input)
@@ -161,6 +205,7 @@ static void table__step(struct table *table, struct fuzz_input *input)
     table->now_ns += NS_PER_US;
     if (client->session == NULL) {
         client__open(table, op >> 6);
+        client__greet(table, client, op);
         return;
     }
     switch (op & 7) {
@@ -193,15 +238,13 @@ static void table__step(struct table *table, struct fuzz_input *input)
     }
 }
 
-static void table__open(struct table *table, const struct handler *handler, bool raw)
+static void table__open(struct table *table, const struct handler *handler,
+                        enum session_framing framing)
 {
     struct error error;
     memset(table, 0, sizeof *table);
     table->rules.handler = handler;
-    framing_default(&table->rules.framing);
-    if (raw) {
-        table->rules.framing.type = FRAMING_RAW;
-    }
+    session_rules_frame(&table->rules, framing, FRAME_BYTES_MAX);
     table->rules.framing.frame_bytes_max = FRAME_BYTES_MAX;
     table->rules.send_queue_bytes_max = QUEUE_BYTES_MAX;
     table->rules.idle_timeout_ns = 20 * NS_PER_S;
@@ -243,7 +286,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct table table;
     struct fuzz_input input = {data, size};
     uint8_t kind = fuzz_take(&input);
-    table__open(&table, (kind & 1) != 0 ? &handler_chat : &handler_game, (kind & 3) == 3);
+    enum session_framing framing = (kind & 4) != 0   ? SESSION_FRAMING_WEBSOCKET
+                                   : (kind & 3) == 3 ? SESSION_FRAMING_RAW
+                                                     : SESSION_FRAMING_LENGTH;
+    table__open(&table, (kind & 1) != 0 ? &handler_chat : &handler_game, framing);
     while (input.bytes > 0) {
         table__step(&table, &input);
         if (input.bytes % 2 == 0) { /* several steps are one batch, now and then */
