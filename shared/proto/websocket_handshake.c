@@ -63,7 +63,10 @@ static struct span websocket__trim(struct span text)
 /* Cuts off what is before the first `end`, which goes, too. */
 static struct span websocket__cut(struct span *text, char end)
 {
-    const uint8_t *found = text->bytes > 0 ? memchr(text->data, end, text->bytes) : NULL;
+    if (text->bytes == 0) {
+        return *text; /* there may be none at all */
+    }
+    const uint8_t *found = memchr(text->data, end, text->bytes);
     size_t bytes = found != NULL ? (size_t)(found - text->data) : text->bytes;
     struct span part = {text->data, bytes};
     bytes += found != NULL;
