@@ -97,7 +97,7 @@ void session_websocket_heed(struct session *session, const struct frame *frame)
         if (!session__is_good_code(websocket_close_code(own->state))) {
             frame_explain_finish(framing, own->state, &words);
             session__note(session, "the client closed with %.120s", words.text);
-            session_blame(session, ERROR_KIND_OTHER);
+            session_blame(session, ERROR_KIND_WEBSOCKET_CLOSE);
         }
         session_finish(session); /* it waits for our end of the stream (RFC 6455, 7.1.1) */
     }

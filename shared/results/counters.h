@@ -54,7 +54,7 @@
     X(CODEC_HANDSHAKE, "codec_handshake")                                                          \
     /* client: a message could not be encoded, or the codec has made a mistake of its own */       \
     X(CODEC_ERROR, "codec_error")                                                                  \
-    /* client: the server closed a WebSocket with a code that says that something was wrong */     \
+    /* the peer closed a WebSocket with a code that says that something was wrong */               \
     X(WEBSOCKET_CLOSE, "websocket_close")                                                          \
     X(FRAME_ERROR, "frame_error")         /* a size that cannot be, or over the limit */           \
     X(SEND_QUEUE_FULL, "send_queue_full") /* server: a slow reader was closed */                   \

@@ -1,5 +1,6 @@
 // dummyserver --framing websocket against peers that are not ours: the ws of npm, a browser, and
-// hostile ones, on every model; and what became of each is in the result.
+// hostile ones, on every model; what became of each is in the result. And with our client both
+// sides agree.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -7,8 +8,8 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import test from 'node:test';
-import { endServer, errorsOf, fileFor, folderFor, LIMIT, resultOf, ROOT, runServer, RUN_TIME_MS }
-  from './harness.mjs';
+import { assertClean, endServer, errorsOf, fileFor, folderFor, LIMIT, resultOf, ROOT, runPair,
+  runServer, RUN_TIME_MS } from './harness.mjs';
 import { frame, openPeer, serverModels, until } from './plain.mjs';
 import { within } from '../../scripts/lib/base/process.mjs';
 
@@ -261,4 +262,44 @@ for (const model of serverModels()) {
         assert.match(words, word);
       }
     });
+}
+
+// --- The pair: every connection, message and byte agrees.
+
+const LOAD = { connections: 12, rate: '300/s', duration: '1500ms' };
+const PAIR_INSIDE = { type: 'length', header_bytes: 4, size_bytes: 2, size_includes_header: true,
+  id_offset: 2, id_bytes: 2 };
+const JOIN = (id, body, answer) => ({ request: { name: `join ${id}`, send: { id, body },
+  match: { id: answer } } });
+
+const PAIRS = [
+  { handler: 'echo', framing: { type: 'websocket', path: '/echo' },
+    behavior: { loop: [{ request: { name: 'echo', verify: 'same_body',
+      send: { body: { random: { bytes: [0, 3000] } } } } }] } },
+  { handler: 'echo', framing: { type: 'websocket', message: 'text', inside: PAIR_INSIDE },
+    behavior: { loop: [{ request: { name: 'echo', verify: 'same_body',
+      send: { id: 7, body: { text: 'grüße ${iteration}' } } } }] } },
+  { handler: 'chat', framing: { type: 'websocket' },
+    behavior: { loop: [{ request: { name: 'say', verify: 'same_body', match: { field: 'u64@0' },
+      send: { body: { random: { bytes: 40 } } } } }] } },
+  { handler: 'game', framing: { type: 'websocket', inside: PAIR_INSIDE },
+    behavior: { setup: [JOIN(1, { text: 'me' }, 2),
+      JOIN(101, { fields: [{ u64: '${random(1,3)}' }] }, 102)],
+    loop: [{ request: { name: 'say', verify: 'same_body', match: { id: 202, field: 'u64@0' },
+      send: { id: 201, body: { random: { bytes: 40 } } } } }] } },
+];
+
+for (const [i, { handler, framing, behavior }] of PAIRS.entries()) {
+  const inside = framing.inside ? `, frames in ${framing.message ?? 'binary'}` : '';
+  test(`the pair agrees by WebSocket: ${handler}${inside}`, LIMIT, async (t) => {
+    const scenario = path.join(folderFor(t), `pair-${i}.json`);
+    fs.writeFileSync(scenario, JSON.stringify({ framing, load: LOAD, behaviors: [behavior] }));
+    const models = serverModels();
+    const model = models[i % models.length];
+    const { client, server } = await runPair(t, scenario, { serverArgs: ['--framing', 'websocket',
+      '--handler', handler, '--threads', '2', ...model.args] });
+    assertClean(client, server);
+    assert.ok(Number(server.totals.messages_received) >= 400);
+    assert.equal(Number(server.totals.connections_clean), 12);
+  });
 }

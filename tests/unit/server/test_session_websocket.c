@@ -278,7 +278,7 @@ static void test_ends_without_a_close_frame(void **state)
     say(harness, fake, FIN | CLOSE, "\x03\xf3gone wrong", 12); /* 1011 */
     expect_frame(fake, FIN | CLOSE, "\x03\xf3", 2);
     fake_leave(harness, fake);
-    assert_int_equal(errors(harness, ERROR_KIND_OTHER), 1);
+    assert_int_equal(errors(harness, ERROR_KIND_WEBSOCKET_CLOSE), 1);
     assert_non_null(strstr(harness->recorder.abnormal[2].explanation, "1011"));
     assert_int_equal(total(harness, TOTAL_CONNECTIONS_ABNORMAL), 3);
     harness_close(harness);
