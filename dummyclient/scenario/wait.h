@@ -7,9 +7,10 @@
 
 enum match_field_source {
     MATCH_FIELD_NONE,
-    MATCH_FIELD_SENT,   /* the same as `sent` in the body that was sent */
-    MATCH_FIELD_VALUE,  /* a constant */
-    MATCH_FIELD_CAPTURE /* a captured variable */
+    MATCH_FIELD_SENT,    /* the same as `sent` in the body that was sent */
+    MATCH_FIELD_VALUE,   /* a constant */
+    MATCH_FIELD_CAPTURE, /* a captured variable */
+    MATCH_FIELD_COMPUTED /* what is known when the step begins */
 };
 
 /* Selects a reply. */
@@ -22,10 +23,12 @@ struct match {
     enum match_field_source source;
     struct place place;
     struct place sent;
-    uint64_t value;             /* VALUE: a number, or the hash of the text */
-    enum value_type value_type; /* of what it is compared with */
-    uint32_t variable;          /* its word */
-    const uint8_t *text;        /* VALUE */
+    uint64_t value;               /* VALUE: a number, or the hash of the text */
+    enum value_type value_type;   /* of what it is compared with */
+    uint32_t variable;            /* its word */
+    const struct value *computed; /* COMPUTED: a number or a text, or NULL: ... */
+    const struct body *composed;  /* ... a text with ${...} in it */
+    const uint8_t *text;          /* VALUE */
     uint32_t text_bytes;
 };
 

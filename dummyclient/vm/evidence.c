@@ -144,7 +144,7 @@ static void vm_evidence__add_match(const struct vm *vm, uint32_t index, const st
     } else { /* of which a hash is kept */
         vm_evidence__add(text, "%s",
                          match->source == MATCH_FIELD_SENT ? "what was sent there"
-                                                           : "a captured text");
+                                                           : "the text that `equals` says");
     }
 }
 

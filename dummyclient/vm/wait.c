@@ -51,6 +51,24 @@ void vm_wait_made(struct vm *vm, const struct vm_lane *lane, const uint8_t *byte
     }
 }
 
+static uint64_t vm_wait__computed(const struct vm *vm, struct vm_lane *lane,
+                                  const struct match *match)
+{
+    struct message_scope scope = vm_lane_scope(vm, lane);
+    uint8_t text[VALUE_TEXT_BYTES_LIMIT];
+    if (match->composed != NULL) {
+        message_write_body(match->composed, &scope, text);
+        return place_hash_bytes(text, message_body_bytes(match->composed, &scope));
+    }
+    if (match->value_type != VALUE_TEXT) {
+        return value_bits(match->computed, &scope, 0);
+    }
+    uint8_t digits[VALUE_DIGITS_MAX];
+    uint32_t bytes = 0;
+    const uint8_t *at = value_text(match->computed, &scope, 0, digits, &bytes);
+    return place_hash_bytes(at, bytes);
+}
+
 static uint64_t vm_wait__value(const struct vm *vm, struct vm_lane *lane, const struct match *match)
 {
     const uint64_t *variable = vm_lane_variables(vm, lane) + match->variable;
@@ -63,6 +81,8 @@ static uint64_t vm_wait__value(const struct vm *vm, struct vm_lane *lane, const 
         return match->value_type == VALUE_TEXT
                    ? place_hash_bytes((const uint8_t *)(variable + 1), (uint32_t)*variable)
                    : *variable;
+    case MATCH_FIELD_COMPUTED:
+        return vm_wait__computed(vm, lane, match);
     case MATCH_FIELD_NONE:
         break;
     }

@@ -86,8 +86,7 @@ for (const [name, load] of Object.entries({ 'one order after the other': {},
             within: '2m', capture: { beat: `dec(${tag(108)})` } } }],
           loop: [{ request: { within: '2m',
             send: fix('D', `11=\${conn}-\${lane}-\${iteration}${SOH}`),
-            match: { field: { at: tag(11), equals: '${order}' } } } }]
-            .flatMap((step) => [{ set: { order: '${conn}-${lane}-${iteration}' } }, step]),
+            match: { field: { at: tag(11), equals: '${conn}-${lane}-${iteration}' } } } }],
           on_push: [{ match: typed('1'), capture: { test: tag(112) },
             send: fix('0', `112=\${test}${SOH}`) }],
           every: [{ period: '${beat}ms', from: 'after_setup', send: fix('0') }] } });

@@ -88,7 +88,7 @@ static void parse__push_match(struct parse *parse, const cJSON *json, void *plac
     const struct match *match = place;
     parse->sent = NULL;
     parse_match(parse, json, place);
-    if (match->source == MATCH_FIELD_CAPTURE) {
+    if (match->source >= MATCH_FIELD_CAPTURE) {
         reader_mistake(&parse->reader, "a push belongs to no lane: compare with a number");
     }
 }

@@ -48,13 +48,15 @@ static void parse__match_value(struct parse *parse, const cJSON *json, struct ma
     }
     const struct operand *operand = &value.operand;
     bool text = value.type == VALUE_TEXT;
-    bool captured = operand->source == OPERAND_VARIABLE && !match->is_prefix;
-    if (value.terms_count > 0 || operand->reads_text ||
-        (operand->source != (text ? OPERAND_TEXT : OPERAND_NUMBER) && !captured)) {
-        reader_expected(&parse->reader, json,
-                        match->is_prefix ? "a text without ${...}"
-                        : text           ? "a text or a captured \"${name}\""
-                                         : "a whole number or a captured \"${name}\"");
+    bool single = value.terms_count == 0 && !operand->reads_text;
+    bool constant = single && operand->source == (text ? OPERAND_TEXT : OPERAND_NUMBER);
+    bool captured = single && operand->source == OPERAND_VARIABLE && !match->is_prefix;
+    if (match->is_prefix && !constant) {
+        reader_expected(&parse->reader, json, "a text without ${...}");
+        return;
+    }
+    if (value_has_source(&value, OPERAND_RANDOM)) {
+        reader_mistake(&parse->reader, "nothing random can be expected");
         return;
     }
     bool of_double = value_is_float(place->field.type);
@@ -64,21 +66,48 @@ static void parse__match_value(struct parse *parse, const cJSON *json, struct ma
         return;
     }
     parse_check_place_range(parse, json, place, &value);
-    match->source = captured ? MATCH_FIELD_CAPTURE : MATCH_FIELD_VALUE;
+    match->source = captured   ? MATCH_FIELD_CAPTURE
+                    : constant ? MATCH_FIELD_VALUE
+                               : MATCH_FIELD_COMPUTED;
+    match->computed = constant || captured ? NULL : arena_copy(parse->arena, &value, sizeof value);
     match->variable = operand->index;
     match->value_type = value.type;
     match->text = operand->bytes;
     match->text_bytes = operand->bytes_count;
     match->value =
-        text && !captured ? place_hash_bytes(operand->bytes, operand->bytes_count) : operand->low;
+        text && constant ? place_hash_bytes(operand->bytes, operand->bytes_count) : operand->low;
+}
+
+/* "o${iteration}": put together when the step begins. */
+static void parse__match_composed(struct parse *parse, const cJSON *json, struct match *match)
+{
+    struct body *body = arena_take(parse->arena, sizeof *body);
+    uint32_t mistakes_count = parse->reader.mistakes_count;
+    if (body == NULL || !parse_is_text_place(parse, &match->place)) {
+        return;
+    }
+    parse_text(parse, json, body);
+    if (parse->reader.mistakes_count > mistakes_count) {
+        return;
+    }
+    if (body->is_random || body->bytes_max > VALUE_TEXT_BYTES_LIMIT) {
+        reader_expected(&parse->reader, json,
+                        "a text of at most 4096 bytes, with nothing random in it");
+        return;
+    }
+    match->source = MATCH_FIELD_COMPUTED;
+    match->value_type = VALUE_TEXT;
+    match->composed = body;
 }
 
 /* "equals": a number or a text, or "${captured}". */
 static void parse__match_equals(struct parse *parse, const cJSON *json, void *into)
 {
     struct match *match = into;
+    bool composed = cJSON_IsString(json) && strstr(json->valuestring, "${") != NULL &&
+                    !parse_is_expression(json);
     if (match->place.form != PLACE_NONE) { /* else `at` is wrong, which has been reported */
-        parse__match_value(parse, json, match);
+        (composed ? parse__match_composed : parse__match_value)(parse, json, match);
     }
 }
 

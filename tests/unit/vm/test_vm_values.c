@@ -203,6 +203,37 @@ static void test_a_message_knows_its_number(void **state)
     }
 }
 
+/* What a match compares with may be worked out, as what a verify compares with. */
+static void test_a_match_is_worked_out_when_the_step_begins(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *field;
+        const char *other;
+        const char *right;
+    } cases[] = {
+        {"{ 'at': 'text@0', 'equals': 'o${conn}-${iteration}' }", "o3-1", "o3-0"},
+        {"{ 'at': 'text@0', 'equals': '${text(conn * 2)}' }", "7", "6"},
+        {"{ 'at': 'dec@0', 'equals': '${conn * 2 + iteration}' }", "7", "6"},
+        {"{ 'at': 'dec@0', 'equals': '${number(t) + 1}' }", "41", "42"},
+        {"{ 'at': 'json(/a)', 'equals': '<${t}>' }", "{\"a\":\"41\"}", "{\"a\":\"<41>\"}"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char behavior[512];
+        snprintf(behavior, sizeof behavior,
+                 "'setup': [ { 'set': { 't': '41' } } ], 'loop': [ { 'request': { 'send': { 'id': "
+                 "1 }, 'match': { 'field': %s }, 'within': '1s' } } ]",
+                 cases[i].field);
+        begin(behavior);
+        bench_send(10 * MS);
+        bench_receive(11 * MS, 1, cases[i].other, (uint32_t)strlen(cases[i].other));
+        assert_int_equal(bench.requests_count, 0);
+        bench_receive(12 * MS, 1, cases[i].right, (uint32_t)strlen(cases[i].right));
+        assert_int_equal(bench.requests_count, 1);
+        assert_int_equal(bench_last()->outcome, VM_OUTCOME_OK);
+        bench_close(NULL);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, bench_close)
@@ -210,6 +241,7 @@ int main(void)
         TEST(test_numbers_keep_their_sign),
         TEST(test_number_that_has_no_room_is_a_mismatch),
         TEST(test_match_and_verify_compare_numbers_alike),
+        TEST(test_a_match_is_worked_out_when_the_step_begins),
         TEST(test_a_message_knows_its_number),
         TEST(test_field_that_was_sent_is_compared_as_a_number),
     };
