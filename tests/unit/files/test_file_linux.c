@@ -143,6 +143,21 @@ static void test_what_is_written_is_on_the_disk_and_so_is_its_name(void **state)
     assert_int_equal(synced_folders, 1);
 }
 
+/* Also in the place of one that others could read. */
+static void test_a_secret_is_for_its_owner_alone(void **state)
+{
+    (void)state;
+    struct stat status;
+    for (int i = 0; i < 2; i++) {
+        mode_t before = umask(0);
+        assert_true(file_write_for(FILE_READERS_OWNER, path, "secret", 6, NULL));
+        umask(before);
+        assert_int_equal(stat(path, &status), 0);
+        assert_int_equal(status.st_mode & 07777, 0600);
+        assert_int_equal(chmod(path, 0644), 0);
+    }
+}
+
 static void test_a_new_file_has_the_usual_mode(void **state)
 {
     (void)state;
@@ -304,6 +319,7 @@ int main(void)
         FILE_TEST(test_a_link_stays_a_link),
         FILE_TEST(test_a_link_that_leads_nowhere_is_not_replaced),
         FILE_TEST(test_what_is_written_is_on_the_disk_and_so_is_its_name),
+        FILE_TEST(test_a_secret_is_for_its_owner_alone),
         FILE_TEST(test_a_new_file_has_the_usual_mode),
         FILE_TEST(test_unwritable_folder_is_told_before_the_run),
         FILE_TEST(test_only_files_and_descriptors_are_read),
