@@ -8,6 +8,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { endServer, LIMIT, ROOT, RUN_TIME_MS, runServer, WINDOWS } from './harness.mjs';
 import { frame, openPeer, openPeers, serverModels, until } from './plain.mjs';
+import { lacksTls, openSecurePeers } from './secure.mjs';
 import { sleep } from '../../scripts/lib/base/process.mjs';
 
 const KiB = 1024;
@@ -15,6 +16,7 @@ const MiB = 1024 * KiB;
 const TEN = 10;
 const MANY = WINDOWS ? 300 : 1000; // peers that cost their machine little
 const OPTIONS = { 'send-queue': MiB, 'max-frame': 65535, threads: 1 };
+const NO_TLS = lacksTls();
 // The reactors of Windows have one buffer per thread, as those of Linux: one stands for all.
 const LEFT_OUT = WINDOWS ? ['async-select', 'select'] : [];
 // What one thread holds, where that is less: further threads would grow the server, too.
@@ -29,8 +31,7 @@ function promised_bytes(connections, { idle = false, secured = false, threads = 
   const formula = formulas[idle ? 1 : 0][1];
   const of = (name) => (secured ? KiB * new RegExp(`\`${name}\` is (\\d+) KiB`).exec(text)[1] : 0);
   const values = { ...OPTIONS, connections, threads, broadcasts, TLS: of('TLS'),
-    'idle-TLS': of('idle-TLS'), KiB: `* ${KiB}`,
-    MiB: `* ${MiB}`, x: '*' };
+    'idle-TLS': of('idle-TLS'), KiB: `* ${KiB}`, MiB: `* ${MiB}`, x: '*' };
   const sum = formula.replaceAll(/[A-Za-z][A-Za-z-]*/g, (name) => {
     assert.ok(name in values, `SECURITY.md: ${name} in ${formula}`);
     return values[name];
@@ -96,8 +97,8 @@ const WORDS = Buffer.concat(Array.from({ length: 400 },
   (_, i) => frame(i, 'w'.repeat(i % 2 ? 4 : 150))));
 
 /** Only sends, and never reads. */
-async function onlySend(t, port, most) {
-  const peers = await openPeers(t, port, TEN, { reads: false });
+async function onlySend(t, port, most, open = openPeers) {
+  const peers = await open(t, port, TEN, { reads: false });
   await Promise.all(peers.map((peer) => push(peer, WORDS, most)));
   destroy(peers);
 }
@@ -148,11 +149,22 @@ const begin = (bytes) => async (t, port) => {
 };
 
 /** Many that connect, of whom half say one word and half nothing. */
-async function idle(t, port, most) {
-  const peers = await openPeers(t, port, most);
+async function idle(t, port, most, open = openPeers) {
+  const peers = await open(t, port, most);
   const talkers = peers.filter((_, i) => i % 2);
   for (const { socket } of talkers) socket.write(frame(1, 'hello'));
   await until(() => talkers.every(({ count }) => count === 9), 'no echo');
+  destroy(peers);
+}
+
+/** Of a handshake all but its last bytes: as long a greeting as the library takes. */
+async function beginHandshakes(t, port) {
+  const peers = await openPeers(t, port, TEN);
+  const record = Buffer.concat([Buffer.from([22, 3, 1, 0x40, 0]), Buffer.alloc(16384)]);
+  const greeting = Buffer.concat(Array.from({ length: 7 }, () => record));
+  Buffer.from([1, 1, 0xff, 0xff, 3, 3]).copy(greeting, 5);
+  for (const { socket } of peers) socket.write(greeting);
+  await sleep(500);
   destroy(peers);
 }
 
@@ -169,6 +181,11 @@ const PEERS = [
   { name: 'half a frame, then silence', play: begin(32000) },
   { name: 'a frame that is announced and does not come', play: begin(4) },
   { name: 'many that say little or nothing', connections: MANY, idle: true, play: idle },
+  { name: 'ten that only send, over TLS', secured: true,
+    play: (t, port) => onlySend(t, port, WINDOWS ? MiB : 16 * MiB, openSecurePeers) },
+  { name: 'half a handshake of TLS', secured: true, play: beginHandshakes },
+  { name: 'many that say little, over TLS', secured: true, connections: MANY / 2, idle: true,
+    play: (t, port, most) => idle(t, port, most, openSecurePeers) },
   { name: 'many that come and go', connections: 100, idle: true, play: comeAndGo },
 ];
 
@@ -176,15 +193,17 @@ for (const { name, args } of serverModels().filter((model) => !LEFT_OUT.includes
   // Under Wine a thread takes 1 MB of Wine's: too much to see what is ours of an idle connection.
   const alone = WINDOWS && name === 'threads';
   for (const peers of PEERS.filter(({ idle: still }) => !(alone && still))) {
-    test(`${name}: ${peers.name}: within the promised memory`, LIMIT, (t) => {
+    const limit = { ...LIMIT, skip: (peers.secured && NO_TLS) || false };
+    test(`${name}: ${peers.name}: within the promised memory`, limit, (t) => {
       const most = peers.connections ?? TEN;
       const connections = Math.min(most, ONE_THREAD[name] ?? most);
       const stacks = name === 'threads' ? connections * 256 * KiB : 0;
-      const promised = promised_bytes(connections, { idle: peers.idle });
+      const promised = promised_bytes(connections, peers);
       return growthUnder(t,
-        [...args, ...(peers.args ?? []), '--max-connections', connections],
+        [...args, ...(peers.args ?? []), ...(peers.secured ? ['--tls-self-signed'] : []),
+          '--max-connections', connections],
         ({ port }) => peers.play(t, port, connections),
-        { promised, touched: peers.idle ? stacks / 16 : 0, stacks });
+        { promised, touched: peers.idle ? stacks / (peers.secured ? 4 : 16) : 0, stacks });
     });
   }
 

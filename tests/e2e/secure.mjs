@@ -56,6 +56,17 @@ export async function openSecurePeer(t, port, options = {}) {
   return peer;
 }
 
+/** Many, one batch after the other, all of them secured. */
+export async function openSecurePeers(t, port, count, { reads = true } = {}) {
+  const peers = [];
+  while (peers.length < count) {
+    const some = Math.min(25, count - peers.length);
+    peers.push(...await Promise.all(Array.from({ length: some }, () => openSecurePeer(t, port))));
+  }
+  if (!reads) for (const { socket } of peers) socket.pause();
+  return peers;
+}
+
 /** The first bytes that a TLS client sends. */
 export async function clientHello(t) {
   const server = net.createServer();
