@@ -8,8 +8,8 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
-import { assertOneLine, endServer, fileFor, folderFor, LIMIT, programCall, resultOf, runServer,
-  RUN_TIME_MS } from './harness.mjs';
+import { assertClean, assertOneLine, endServer, fileFor, folderFor, LIMIT, programCall, resultOf,
+  RUN_TIME_MS, runPair, runServer, said, scenarioFile } from './harness.mjs';
 import { frame, openPeer, serverModels, until } from './plain.mjs';
 import { clientHello, lacksTls, openCutter, openSecurePeer, playOpenssl, sayPlain }
   from './secure.mjs';
@@ -169,6 +169,31 @@ for (const { name, args } of MODELS) {
       assert.ok(listed.some((one) => words.test(one)), `${words} is not in ${listed.join('; ')}`);
     }
   });
+}
+
+const PAIRS = [['echo', 'echo', 500], ['chat', 'chat', 50], ['game', 'game-lobby', 50]];
+for (const { name, args } of MODELS) {
+  for (const [handler, scenario, rate] of PAIRS) {
+    test(`${name}: ${handler} over TLS reconciles to the byte with our own client`, TLS,
+      async (t) => {
+        const { program, client, server } = await runPair(t, scenarioFile(scenario), {
+          serverArgs: ['--tls-self-signed', '--handler', handler, ...args],
+          clientArgs: ['--tls', '--insecure', '--connections', '20', '--rate', rate,
+            '--duration', '1s'],
+        });
+        assert.equal(program.exitCode, 0, said(program));
+        assertClean(client, server);
+        for (const [ours, theirs] of [['sent', 'received'], ['received', 'sent']]) {
+          for (const unit of ['bytes', 'wire_bytes', 'messages']) {
+            assert.equal(Number(client.totals[`${unit}_${ours}`]),
+              Number(server.totals[`${unit}_${theirs}`]), `${unit}_${ours}`);
+          }
+        }
+        assert.ok(Number(client.totals.wire_bytes_sent) > Number(client.totals.bytes_sent));
+        assert.deepEqual(client.tls.versions, server.tls.versions);
+        assert.deepEqual(client.tls.ciphers, server.tls.ciphers);
+      });
+  }
 }
 
 /** Ends its stream without close_notify. */
