@@ -291,29 +291,19 @@ bool session_can_receive(const struct session *session)
            (session__has_room(session) || (session->secured && session_tls_has_failed(session)));
 }
 
-enum session_want session_next(struct session *session)
+/* Of a session that ends, or whose output others make: no send is in flight. */
+static enum session_want session__next_of_ending(struct session *session)
 {
-    if (session->close_started) {
-        return SESSION_NOTHING;
-    }
     bool shuts_down = session->finishing && !session->shut_down;
-    if (session->carried && shuts_down && !session->send_in_flight && !session->abort &&
-        session->output.queued_bytes == 0) {
+    if (session->carried && shuts_down && session->output.queued_bytes == 0) {
         session_websocket_end(session);
     }
-    bool has_output = session->output.queued_bytes > 0;
-    if (session->secured && !session->send_in_flight && !session->abort) {
-        has_output = session_tls_seal(session);
+    if (session->secured ? session_tls_seal(session) : session->output.queued_bytes > 0) {
+        return SESSION_SEND;
     }
     if (session->abort) {
         session->close_started = true;
         return SESSION_CLOSE_RST;
-    }
-    if (session->send_in_flight) {
-        return SESSION_NOTHING;
-    }
-    if (has_output) {
-        return SESSION_SEND;
     }
     if (session->secured && (session->read_ended || shuts_down) && session_tls_end(session)) {
         return SESSION_SEND;
@@ -329,6 +319,24 @@ enum session_want session_next(struct session *session)
         return SESSION_SHUTDOWN;
     }
     return SESSION_NOTHING;
+}
+
+enum session_want session_next(struct session *session)
+{
+    if (session->close_started) {
+        return SESSION_NOTHING;
+    }
+    if (session->abort) {
+        session->close_started = true;
+        return SESSION_CLOSE_RST;
+    }
+    if (session->send_in_flight) {
+        return SESSION_NOTHING;
+    }
+    if (session->secured || session->read_ended || session->finishing) {
+        return session__next_of_ending(session);
+    }
+    return session->output.queued_bytes > 0 ? SESSION_SEND : SESSION_NOTHING;
 }
 
 /* Records receive_to_reply of the replies that the send about to start carries to their end. */
