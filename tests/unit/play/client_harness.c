@@ -129,6 +129,7 @@ void harness_close_worker(struct harness *harness)
     }
     for (uint32_t i = 0; i < harness->peers_count; i++) {
         reassembly_close(&harness->peers[i].reassembly);
+        tls_close(harness->peers[i].tls);
         free(harness->peers[i].pending);
     }
     free(harness->peers);
@@ -141,6 +142,7 @@ void harness_close(struct harness *harness)
     harness_close_worker(harness);
     arrivals_pool_close(&harness->pool);
     plan_close(&harness->plan);
+    tls_context_destroy(harness->tls);
 }
 
 void arrival_counts_add(struct arrival_counts *into, const struct arrival_counts *from)

@@ -23,11 +23,36 @@ static void peer_send(struct harness *harness, struct harness_peer *peer)
 }
 
 /* Behind what is being sent, which must stay in place. */
-static void peer_queue(struct harness_peer *peer, const uint8_t *bytes, uint32_t count)
+static void peer_queue_wire(struct harness_peer *peer, const uint8_t *bytes, uint32_t count)
 {
     assert_true(peer->pending_bytes + count <= HARNESS_PENDING_BYTES_MAX);
     memcpy(peer->pending + peer->pending_bytes, bytes, count);
     peer->pending_bytes += count;
+}
+
+/* What TLS has to send. */
+static void peer_pull(struct harness_peer *peer)
+{
+    struct span span;
+    while ((span = tls_output(peer->tls)).bytes > 0) {
+        peer_queue_wire(peer, span.data, (uint32_t)span.bytes);
+        tls_output_taken(peer->tls, span.bytes);
+    }
+}
+
+static void peer_queue(struct harness *harness, struct harness_peer *peer, const uint8_t *bytes,
+                       uint32_t count)
+{
+    struct span span = {.data = bytes, .bytes = count};
+    size_t taken = 0;
+    if (peer->tls == NULL) {
+        peer_queue_wire(peer, bytes, count);
+        return;
+    }
+    assert_true(tls_write(peer->tls, &span, 1, &taken));
+    assert_int_equal(taken, count);
+    harness->bytes_sent += count;
+    peer_pull(peer);
 }
 
 static void peer_reply(struct harness *harness, struct harness_peer *peer,
@@ -51,16 +76,67 @@ static void peer_reply(struct harness *harness, struct harness_peer *peer,
     }
     draw -= faults->reset;
     if (draw < faults->garbage) {
-        peer_queue(peer, garbage, sizeof garbage);
+        peer_queue(harness, peer, garbage, sizeof garbage);
         return;
     }
     draw -= faults->garbage;
-    peer_queue(peer, frame->bytes, frame->bytes_count);
-    if (draw < faults->corrupt) {
-        peer->pending[peer->pending_bytes - 1] ^= 0x55;
-        harness->corrupted++;
-    } else if (draw - faults->corrupt < faults->twice) {
-        peer_queue(peer, frame->bytes, frame->bytes_count);
+    bool corrupts = draw < faults->corrupt;
+    uint32_t last = frame->bytes_count - 1;
+    uint8_t wrong = frame->bytes[last] ^ 0x55;
+    peer_queue(harness, peer, frame->bytes, last);
+    peer_queue(harness, peer, corrupts ? &wrong : frame->bytes + last, 1);
+    harness->corrupted += corrupts;
+    if (!corrupts && draw - faults->corrupt < faults->twice) {
+        peer_queue(harness, peer, frame->bytes, frame->bytes_count);
+    }
+}
+
+static void peer_take(struct harness *harness, struct harness_peer *peer, struct span bytes)
+{
+    struct frame frame;
+    harness->bytes_received += bytes.bytes;
+    reassembly_feed(&peer->reassembly, bytes.data, bytes.bytes);
+    enum frame_status status = reassembly_next(&peer->reassembly, NULL, &frame);
+    while (status == FRAME_COMPLETE && !peer->closing && !peer->ends) {
+        peer_reply(harness, peer, &frame);
+        status = reassembly_next(&peer->reassembly, NULL, &frame);
+    }
+    if (!peer->closing && !peer->ends) {
+        assert_int_equal(status, FRAME_PARTIAL); /* the client sends nothing else */
+    }
+}
+
+static void peer_take_tls(struct harness *harness, struct harness_peer *peer)
+{
+    static uint8_t plain[16384];
+    enum tls_status status;
+    size_t bytes;
+    harness->wire_bytes_received += peer->recv_op.bytes;
+    tls_feed(peer->tls, peer->recv_op.data, peer->recv_op.bytes);
+    while ((status = tls_read(peer->tls, plain, sizeof plain, &bytes)) == TLS_DATA ||
+           status == TLS_OPENED) {
+        if (status == TLS_DATA && !peer->closing && !peer->ends) {
+            peer_take(harness, peer, (struct span){.data = plain, .bytes = bytes});
+        }
+    }
+    peer_pull(peer);
+}
+
+/* The client's FIN: with TLS it has said close_notify before. */
+static void peer_on_end(struct harness *harness, struct harness_peer *peer)
+{
+    peer->ends = !harness->faults.lingers;
+    peer->ended = true;
+    harness->ending++;
+    if (harness->ending > harness->ending_peak) {
+        harness->ending_peak = harness->ending;
+    }
+    if (peer->tls != NULL && tls_is_open(peer->tls)) {
+        assert_int_equal(tls_feed_end(peer->tls), TLS_ENDED);
+        if (!harness->faults.cuts && peer->ends) {
+            tls_end(peer->tls);
+            peer_pull(peer);
+        }
     }
 }
 
@@ -74,23 +150,15 @@ static void peer_on_received(struct harness *harness, struct harness_peer *peer)
         return;
     }
     if (peer->recv_op.bytes == 0) {
-        peer->ends = !harness->faults.lingers;
-        peer->ended = true;
-        harness->ending++;
-        if (harness->ending > harness->ending_peak) {
-            harness->ending_peak = harness->ending;
-        }
+        peer_on_end(harness, peer);
     } else {
-        struct frame frame;
-        harness->bytes_received += peer->recv_op.bytes;
-        reassembly_feed(&peer->reassembly, peer->recv_op.data, peer->recv_op.bytes);
-        enum frame_status status = reassembly_next(&peer->reassembly, NULL, &frame);
-        while (status == FRAME_COMPLETE && !peer->closing && !peer->ends) {
-            peer_reply(harness, peer, &frame);
-            status = reassembly_next(&peer->reassembly, NULL, &frame);
+        if (peer->tls != NULL) {
+            peer_take_tls(harness, peer);
+        } else {
+            peer_take(harness, peer,
+                      (struct span){.data = peer->recv_op.data, .bytes = peer->recv_op.bytes});
         }
         if (!peer->closing && !peer->ends) {
-            assert_int_equal(status, FRAME_PARTIAL); /* the client sends nothing else */
             cport_recv(harness->port, &peer->socket, &peer->recv_op);
         }
     }
@@ -101,7 +169,7 @@ static void peer_on_sent(struct harness *harness, struct harness_peer *peer)
 {
     uint32_t taken = peer->send_op.result == CPORT_OK ? peer->send_op.bytes : 0;
     peer->sending_bytes = 0;
-    harness->bytes_sent += taken;
+    *(peer->tls != NULL ? &harness->wire_bytes_sent : &harness->bytes_sent) += taken;
     memmove(peer->pending, peer->pending + taken, peer->pending_bytes - taken);
     peer->pending_bytes -= taken;
     if (peer->send_op.result != CPORT_OK && !peer->closing) {
@@ -118,6 +186,10 @@ static void peer_open(struct harness *harness, cport_handle handle)
     peer->pending = malloc(HARNESS_PENDING_BYTES_MAX);
     assert_non_null(peer->pending);
     peer->open = true;
+    if (harness->tls != NULL) {
+        peer->tls = tls_open(harness->tls);
+        assert_non_null(peer->tls);
+    }
     reassembly_open(&peer->reassembly, &harness->framing, REASSEMBLY_ALL_BYTES);
     if (cport_adopt(harness->port, &peer->socket, handle) != CPORT_OK) {
         peer->open = false;

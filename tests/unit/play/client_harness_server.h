@@ -8,6 +8,7 @@
 #include "plan/plan.h"
 #include "play/worker.h"
 #include "proto/reassembly.h"
+#include "tls/tls.h"
 
 enum { HARNESS_PEERS_MAX = 4096, HARNESS_PENDING_BYTES_MAX = 1 << 20, HARNESS_BATCH = 64 };
 
@@ -21,6 +22,7 @@ struct harness_faults {
     uint32_t garbage; /* sends what is no frame */
     bool deaf;        /* reads nothing at all */
     bool lingers;     /* never ends its side */
+    bool cuts;        /* with TLS: ends it without close_notify */
 };
 
 struct harness_peer {
@@ -30,6 +32,7 @@ struct harness_peer {
     struct cport_op close_op;
     struct span span;
     struct reassembly reassembly;
+    struct tls *tls; /* NULL: it is plain */
     uint8_t *pending;
     uint32_t pending_bytes;
     uint32_t sending_bytes;
@@ -47,12 +50,15 @@ struct harness {
     bool listener_closed;
     struct framing framing;
     struct harness_faults faults;
+    struct tls_context *tls; /* the server speaks TLS */
     struct harness_peer *peers;
     uint32_t peers_count;
     uint64_t seed;
-    uint64_t frames; /* received by the server */
-    uint64_t bytes_received;
+    uint64_t frames;         /* received by the server */
+    uint64_t bytes_received; /* of messages */
     uint64_t bytes_sent;
+    uint64_t wire_bytes_received; /* with TLS */
+    uint64_t wire_bytes_sent;
     uint64_t corrupted;
     uint32_t ending; /* the client has ended them, and the server has not closed them yet */
     uint32_t ending_peak;
