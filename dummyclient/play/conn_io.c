@@ -128,6 +128,10 @@ static void conn__flush(struct conn *conn, int64_t sent_ns)
     }
     uint64_t bytes;
     int count = conn__gather(conn, &bytes);
+    if (count > 0 && conn->secured) {
+        sent_ns = cport_now_ns(group->port); /* it has taken its time to make */
+        group->recorder->figures.clock_reads++;
+    }
     if (count > 0) {
         bool moved = conn__stamp(conn, bytes, sent_ns);
         conn->sending = CONN_SEND_BUSY;
