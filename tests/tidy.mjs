@@ -390,6 +390,15 @@ function checkWhitespace(name, text) {
   return complaints;
 }
 
+const TOP = new Set(['server', 'dummyclient', 'shared', 'scenarios', 'results', 'scripts', 'tests',
+  'cmake', '.ci', '.github', 'CMakeLists.txt', 'CMakePresets.json', 'vcpkg.json', 'README.md',
+  'CONTRIBUTING.md', 'SECURITY.md', 'LICENSE', '.clang-format', '.clang-tidy', '.gitattributes',
+  '.gitignore']);
+
+/** What a program has left in the folder that it ran in is not to be committed. */
+export const topComplaints = (names) => [...new Set(names.map((name) => name.split('/')[0]))]
+  .filter((top) => !TOP.has(top)).map((top) => `${top}: has no place at the top (tests/tidy.mjs)`);
+
 export const CHECKS = { checkLineLength, checkFileLength, checkFunctionLength, checkDialect,
   checkIncludedOnce, checkPlatform, checkCompilers, checkSystemHeaders, checkDependencies,
   checkModules, checkCitations, checkUnfinished, checkMachine, checkWhitespace };

@@ -7,7 +7,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { folderCircles, folderGraph, productGraph } from './folders.mjs';
-import { CHECKS, codeOnly, modelComplaints, moduleComplaints } from './tidy.mjs';
+import { CHECKS, codeOnly, modelComplaints, moduleComplaints, topComplaints } from './tidy.mjs';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const SKIPPED = new Set(['build', 'node_modules', 'corpus']); // a corpus is bytes, not text
@@ -41,6 +41,17 @@ test('the tree: no symbolic link, which would lead to a path of one machine', (t
   const tracked = spawnSync('git', ['ls-files', '--stage'], { cwd: ROOT, encoding: 'utf8' });
   if (tracked.status !== 0) return t.skip('not a checkout of git');
   return assert.deepEqual(tracked.stdout.split('\n').filter((line) => line.startsWith('12')), []);
+});
+
+test('the tree: at its top is what belongs there', (t) => {
+  const tracked = spawnSync('git', ['ls-files'], { cwd: ROOT, encoding: 'utf8' });
+  if (tracked.status !== 0) return t.skip('not a checkout of git');
+  return assert.deepEqual(topComplaints(tracked.stdout.split('\n').filter(Boolean)), []);
+});
+
+test('fires: something else at the top', () => {
+  assert.deepEqual(topComplaints(['README.md', 'tests/unit/unit.h']), []);
+  assert.equal(topComplaints(['unit-test-1/a.key', 'unit-test-1/b.key', 'core']).length, 2);
 });
 
 function formatterMissing() {
