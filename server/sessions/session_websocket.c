@@ -75,13 +75,6 @@ static void session__queue_reply(struct session *session)
     session_queue_own(session, reply);
 }
 
-/* Codes that say that nothing went wrong: a normal closure, one that goes away, none at all, and
- * those of applications (RFC 6455, 7.4). */
-static bool session__is_good_code(uint16_t code)
-{
-    return code == 0 || code == 1000 || code == 1001 || code >= 3000;
-}
-
 void session_websocket_heed(struct session *session, const struct frame *frame)
 {
     struct session_websocket *own = session->websocket;
@@ -94,8 +87,7 @@ void session_websocket_heed(struct session *session, const struct frame *frame)
     if (frame->closes) {
         struct error words = {""};
         own->peer_ended = true;
-        if (!session__is_good_code(websocket_close_code(own->state))) {
-            frame_explain_finish(framing, own->state, &words);
+        if (frame_explain_finish(framing, own->state, &words) == FRAME_ENDING_WRONG) {
             session__note(session, "the client closed with %.120s", words.text);
             session_blame(session, ERROR_KIND_WEBSOCKET_CLOSE);
         }

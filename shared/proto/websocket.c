@@ -479,11 +479,6 @@ bool websocket_is_text(const void *state)
     return ((const struct websocket *)state)->opcode == WEBSOCKET_TEXT;
 }
 
-uint16_t websocket_close_code(const void *state)
-{
-    return ((const struct websocket *)state)->close_code;
-}
-
 uint64_t websocket_sent_bytes(const uint8_t *data, size_t bytes, bool *is_message)
 {
     uint64_t size;

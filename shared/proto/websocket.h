@@ -57,8 +57,6 @@ enum frame_ending frame_explain_finish(const struct framing *framing, void *stat
 
 /* Is the message that has come last a text? */
 bool websocket_is_text(const void *state);
-/* Of the peer's close frame; 0: it has none, or has not come. */
-uint16_t websocket_close_code(const void *state);
 /* What a server has put into its output begins here: the bytes of the next frame, or of the answer
  * to the handshake, and whether it is a message. 0: it is not whole. */
 uint64_t websocket_sent_bytes(const uint8_t *data, size_t bytes, bool *is_message);
