@@ -605,7 +605,8 @@ bool reassembly_explain_waiting(const struct reassembly *reassembly, struct erro
     } else {
         reassembly__explain_size(&partial->progress, &what);
     }
-    units_format_counted(reassembly_waiting_bytes(reassembly), "byte", count);
+    /* Without the head of a WebSocket's frame around it. */
+    units_format_counted(partial->text.whole_bytes + partial->pending_bytes, "byte", count);
     error_set(error, "%s of %s", count, what.text);
     return true;
 }

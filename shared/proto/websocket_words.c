@@ -2,6 +2,7 @@
 #include "proto/websocket_stream.h"
 
 #include "core/printable.h"
+#include "text/units.h"
 
 #include <stdio.h>
 
@@ -109,10 +110,25 @@ static enum frame_status websocket__decode(const struct framing *framing, void *
     if (!ws->ends) {
         uint64_t left = ws->left_bytes > 0 ? ws->left_bytes : 1;
         progress->needed_bytes = (size_t)(ws->message_bytes + left);
+        progress->in_head = !ws->is_last;
         return FRAME_PARTIAL;
     }
     return frame_fill(frame, data, (uint32_t)ws->message_bytes, 0, 0);
 }
 
+static void websocket__explain_waiting(const struct framing *framing,
+                                       const struct codec_waiting *waiting, struct error *error)
+{
+    char needed[UNITS_COUNTED_BYTES_MAX];
+    (void)framing;
+    if (waiting->progress->in_head) {
+        error_set(error, "a message whose last fragment has not come");
+    } else {
+        units_format_counted(waiting->progress->needed_bytes, "byte", needed);
+        error_set(error, "a message of %s", needed);
+    }
+}
+
 const struct codec codec_websocket = {.decode = websocket__decode,
-                                      .encoded_bytes = codec_body_bytes};
+                                      .encoded_bytes = codec_body_bytes,
+                                      .explain_waiting = websocket__explain_waiting};

@@ -412,6 +412,31 @@ static void test_every_prefix_of_a_message_waits(void **state)
     }
 }
 
+/* What is said of a message that stopped counts its own bytes alone. */
+static void test_a_message_that_stopped_in_words(void **state)
+{
+    static struct end client;
+    static struct seen seen;
+    struct error words = {""};
+    (void)state;
+    end_open_greeted(&client, &as_client);
+    feed(&client,
+         "\x82\x05"
+         "abc",
+         5, &seen);
+    assert_true(reassembly_explain_waiting(&client.reassembly, &words));
+    assert_string_equal(words.text, "3 bytes of a message of 5 bytes");
+    end_close(&client);
+    end_open_greeted(&client, &as_client);
+    feed(&client,
+         "\x02\x03"
+         "abc",
+         5, &seen);
+    assert_true(reassembly_explain_waiting(&client.reassembly, &words));
+    assert_string_equal(words.text, "3 bytes of a message whose last fragment has not come");
+    end_close(&client);
+}
+
 static void test_a_whole_message_is_not_copied(void **state)
 {
     static struct end client;
@@ -700,6 +725,7 @@ int main(void)
         cmocka_unit_test(test_a_head_without_end_is_refused),
         cmocka_unit_test(test_streams_cut_anywhere),
         cmocka_unit_test(test_every_prefix_of_a_message_waits),
+        cmocka_unit_test(test_a_message_that_stopped_in_words),
         cmocka_unit_test(test_a_whole_message_is_not_copied),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_sizes_up_to_16_mib),
