@@ -63,7 +63,7 @@ void conn_queue_message(struct conn *conn, const struct vm_action *action)
 bool conn_queue_own(struct conn *conn, struct span own)
 {
     uint32_t bytes = (uint32_t)own.bytes;
-    if (conn->own_bytes + bytes > UINT16_MAX ||
+    if (conn->own_bytes + bytes > UINT16_MAX || conn->queue.held_bytes > CONN_QUEUE_BYTES_MAX ||
         !send_queue_append(&conn->queue, &conn->group->pool, own.data, bytes)) {
         return false;
     }
@@ -279,7 +279,8 @@ void conn_take_bytes(struct conn *conn, struct span bytes)
     while (alive &&
            (status = reassembly_next(&conn->reassembly, state, &frame)) == FRAME_COMPLETE) {
         int64_t first_ns = continued ? conn->first_ns : group->now_ns;
-        continued = false;
+        /* The codec's own may come in the middle of a message. */
+        continued = continued && frame.is_own && reassembly_waiting_bytes(&conn->reassembly) > 0;
         if (frame.is_own) {
             alive = conn_talk(conn) && (!frame.closes || conn_on_peer_finish(conn));
             continue;
