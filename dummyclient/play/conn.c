@@ -252,6 +252,9 @@ static void conn__act(struct conn *conn, const struct vm_action *action)
             if (conn->traced) {
                 conn_trace(conn, "this side ends its half (FIN)");
             }
+            if (!conn_finish_codec(conn)) {
+                break;
+            }
             conn_set_link(conn, CONN_HALF, TIME_NEVER_NS);
             conn_mark_dirty(conn);
         } else if (action->disconnect == DISCONNECT_RST) {
