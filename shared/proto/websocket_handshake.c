@@ -82,21 +82,27 @@ static struct span websocket__line(struct span *head)
     return line;
 }
 
-/* The value of a field (its name in lower case) behind the first line; NULL: there is none. */
-static struct span websocket__field(struct span head, const char *name)
+/* The value of the next field of that name (in lower case) behind the first line of *head, which
+ * it leaves at the field's; NULL: there is none. */
+static struct span websocket__next_field(struct span *head, const char *name)
 {
-    (void)websocket__line(&head);
-    while (head.bytes > 0) {
-        struct span line = websocket__line(&head);
-        if (memchr(line.data, ':', line.bytes) == NULL) {
-            continue;
-        }
+    (void)websocket__line(head);
+    while (head->bytes > 0) {
+        struct span rest = *head;
+        struct span line = websocket__line(&rest);
         struct span value = line;
-        if (websocket__is(websocket__cut(&value, ':'), name)) {
+        if (memchr(line.data, ':', line.bytes) != NULL &&
+            websocket__is(websocket__cut(&value, ':'), name)) {
             return websocket__trim(value);
         }
+        *head = rest;
     }
     return (struct span){0};
+}
+
+static struct span websocket__field(struct span head, const char *name)
+{
+    return websocket__next_field(&head, name);
 }
 
 /* Is it one of those with commas between? */
@@ -119,6 +125,18 @@ static bool websocket__lists(struct span list, struct span word, bool any_case)
 static struct span websocket__text(const char *text)
 {
     return (struct span){(const uint8_t *)text, strlen(text)};
+}
+
+/* Does a field of that name list the word, in any case? It may stand there several times. */
+static bool websocket__has(struct span head, const char *name, const char *word)
+{
+    struct span value;
+    while ((value = websocket__next_field(&head, name)).data != NULL) {
+        if (websocket__lists(value, websocket__text(word), true)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The head up to its empty line; 0: it has not come. */
@@ -185,12 +203,12 @@ static bool websocket__judge_response(const struct framing *framing, const struc
     const char *asked = framing->websocket->protocol;
     websocket_key(ws, key);
     websocket_accept(key, accept);
-    if (line.bytes < 12 || memcmp(line.data, "HTTP/1.1 101", 12) != 0) {
+    if (line.bytes < 12 || memcmp(line.data, "HTTP/1.1 101", 12) != 0 ||
+        (line.bytes > 12 && line.data[12] != ' ')) {
         websocket__expect(expected, "\"HTTP/1.1 101\", which accepts the WebSocket");
     } else if (!websocket__is(websocket__field(head, "upgrade"), "websocket")) {
         websocket__expect(expected, "a response with \"Upgrade: websocket\"");
-    } else if (!websocket__lists(websocket__field(head, "connection"), websocket__text("upgrade"),
-                                 true)) {
+    } else if (!websocket__has(head, "connection", "upgrade")) {
         websocket__expect(expected, "a response with \"Connection: Upgrade\"");
     } else if (accepted.bytes != WEBSOCKET_ACCEPT_BYTES ||
                memcmp(accepted.data, accept, WEBSOCKET_ACCEPT_BYTES) != 0) {
@@ -237,11 +255,9 @@ static bool websocket__judge_request(struct websocket *ws, struct span head, str
         websocket__expect(expected, "a request \"GET PATH HTTP/1.1\"");
     } else if (websocket__field(head, "host").bytes == 0) {
         websocket__expect(expected, "a request with \"Host\"");
-    } else if (!websocket__lists(websocket__field(head, "upgrade"), websocket__text("websocket"),
-                                 true)) {
+    } else if (!websocket__has(head, "upgrade", "websocket")) {
         websocket__expect(expected, "a request with \"Upgrade: websocket\"");
-    } else if (!websocket__lists(websocket__field(head, "connection"), websocket__text("upgrade"),
-                                 true)) {
+    } else if (!websocket__has(head, "connection", "upgrade")) {
         websocket__expect(expected, "a request with \"Connection: Upgrade\"");
     } else if (!encoding_decode_base64(text, decoded, &decoded_bytes, &wrong) ||
                decoded_bytes != 16) {

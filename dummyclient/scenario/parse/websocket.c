@@ -68,15 +68,21 @@ static void websocket__protocol(struct parse *parse, const cJSON *json, void *pl
     }
 }
 
+/* The beginning of a name in lower case: letters of any case are the same field. */
+static void websocket__lower(const char *name, char lower[24])
+{
+    size_t i = 0;
+    for (; i < 23 && name[i] != '\0'; i++) {
+        lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 'a' - 'A') : name[i];
+    }
+    lower[i] = '\0';
+}
+
 /* Is it the handshake's own? */
-static bool websocket__is_own(const char *name)
+static bool websocket__is_own(const char *lower)
 {
     static const char *const OWN[] = {"upgrade", "connection", "content-length",
                                       "transfer-encoding"};
-    char lower[24] = "";
-    for (size_t i = 0; i + 1 < sizeof lower && name[i] != '\0'; i++) {
-        lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 'a' - 'A') : name[i];
-    }
     bool own = strncmp(lower, "sec-websocket-", 14) == 0;
     for (size_t i = 0; i < sizeof OWN / sizeof OWN[0]; i++) {
         own = own || strcmp(lower, OWN[i]) == 0;
@@ -97,14 +103,16 @@ static void websocket__header(struct parse *parse, const cJSON *json, void *plac
     struct reader *reader = &parse->reader;
     const char *name = json->string;
     size_t room = WEBSOCKET_HEADERS_BYTES_MAX - read->headers_bytes;
+    char lower[24];
+    websocket__lower(name, lower);
     if (!websocket__is_name(name)) {
         reader_mistake(reader, "expected the name of a header field, such as \"Origin\"");
         return;
     }
-    if (websocket__is_own(name)) {
+    if (websocket__is_own(lower)) {
         reader_mistake(reader, "expected a header field that is not the handshake's own: it says "
                                "Upgrade, Connection and Sec-WebSocket-* itself (a subprotocol is "
-                               "`protocol`)");
+                               "`protocol`), and its request has no body");
         return;
     }
     if (!cJSON_IsString(json) || !websocket__is_line(json->valuestring, true)) {
@@ -123,7 +131,7 @@ static void websocket__header(struct parse *parse, const cJSON *json, void *plac
         int bytes = snprintf(read->headers + read->headers_bytes, room + 1, "%s: %s\r\n", name,
                              json->valuestring);
         read->headers_bytes += (size_t)bytes;
-        read->settings.has_host = read->settings.has_host || strcmp(name, "Host") == 0;
+        read->settings.has_host = read->settings.has_host || strcmp(lower, "host") == 0;
     }
 }
 

@@ -201,6 +201,8 @@ static void test_responses_refused(void **state)
         {"HTTP/1.1 101 x\nUPGRADE: websocket\nconnection:upgrade\nsec-websocket-accept:%s\n\n",
          NULL, NULL},
         {UPGRADED CONNECTION ACCEPTED "Sec-WebSocket-Protocol: b\r\n\r\n", "a, b", NULL},
+        {UPGRADED "Connection: keep-alive\r\n" CONNECTION ACCEPTED "\r\n", NULL, NULL},
+        {"HTTP/1.1 1015 x\r\n\r\n", NULL, "HTTP/1.1 101"},
         {"HTTP/1.1 403 Forbidden\r\n", NULL, "HTTP/1.1 101"},
         {"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", NULL, "HTTP/1.1 101"},
         {"SSH-2.0-OpenSSH\r\n", NULL, "HTTP/1.1 101"},
