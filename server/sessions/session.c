@@ -291,9 +291,19 @@ bool session_can_receive(const struct session *session)
            (session__has_room(session) || (session->secured && session_tls_has_failed(session)));
 }
 
-/* Of a session that ends, or whose output others make: no send is in flight. */
-static enum session_want session__next_of_ending(struct session *session)
+/* Of a session that sends, that ends, or whose output others make. */
+static enum session_want session__next_of_other(struct session *session)
 {
+    if (session->close_started) {
+        return SESSION_NOTHING;
+    }
+    if (session->abort) {
+        session->close_started = true;
+        return SESSION_CLOSE_RST;
+    }
+    if (session->send_in_flight) {
+        return SESSION_NOTHING;
+    }
     bool shuts_down = session->finishing && !session->shut_down;
     if (session->carried && shuts_down && session->output.queued_bytes == 0) {
         session_websocket_end(session);
@@ -323,18 +333,9 @@ static enum session_want session__next_of_ending(struct session *session)
 
 enum session_want session_next(struct session *session)
 {
-    if (session->close_started) {
-        return SESSION_NOTHING;
-    }
-    if (session->abort) {
-        session->close_started = true;
-        return SESSION_CLOSE_RST;
-    }
-    if (session->send_in_flight) {
-        return SESSION_NOTHING;
-    }
-    if (session->secured || session->read_ended || session->finishing) {
-        return session__next_of_ending(session);
+    if (session->close_started || session->abort || session->send_in_flight || session->secured ||
+        session->read_ended || session->finishing) {
+        return session__next_of_other(session);
     }
     return session->output.queued_bytes > 0 ? SESSION_SEND : SESSION_NOTHING;
 }

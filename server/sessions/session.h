@@ -73,21 +73,22 @@ struct session_mark {
 struct session {
     struct shard *shard;
     struct session *dirty_next;
-    /* Flags, see session.c. */
-    bool dirty;
-    bool send_in_flight;
-    bool read_ended;    /* the peer's end of stream was seen */
-    bool deaf;          /* messages are counted, no longer handed to the handler */
-    bool finishing;     /* we end it: send what is queued, shut down, wait for the peer */
-    bool shut_down;     /* SESSION_SHUTDOWN was given out */
-    bool abort;         /* close immediately */
-    bool close_started; /* SESSION_CLOSE_... was given out */
-    bool secured : 1;   /* TLS: what the model moves is ciphertext (session_tls.h) */
-    bool carried : 1;   /* by a WebSocket (session_websocket.h) */
-    bool lingering;     /* one end has ended its stream: shard_sweep() bounds the rest */
-    uint8_t reason;     /* enum error_kind: why it ended abnormally; or ERROR_KIND_NONE */
+    /* Those of the first byte are asked together: that none is set is one test. */
+    bool send_in_flight : 1;
+    bool read_ended : 1;    /* the peer's end of stream was seen */
+    bool deaf : 1;          /* messages are counted, no longer handed to the handler */
+    bool finishing : 1;     /* we end it: send what is queued, shut down, wait for the peer */
+    bool shut_down : 1;     /* SESSION_SHUTDOWN was given out */
+    bool abort : 1;         /* close immediately */
+    bool close_started : 1; /* SESSION_CLOSE_... was given out */
+    bool secured : 1;       /* TLS: what the model moves is ciphertext (session_tls.h) */
+    bool carried : 1;       /* by a WebSocket (session_websocket.h) */
+    bool dirty : 1;         /* in the shard's list of what may have something to start */
+    bool lingering : 1;     /* one end has ended its stream: shard_sweep() bounds the rest */
+    uint8_t reason;         /* enum error_kind: why it ended abnormally; or ERROR_KIND_NONE */
     uint8_t marks_count;
     uint32_t staged_count; /* own broadcasts that are still being gathered by the shard */
+    int64_t received_ns;   /* of the bytes being handled, or kept to be handled; else 0 */
     struct send_queue output;
     uint64_t bytes_sent; /* taken by the system; of TLS: with the ciphertext of them */
 
@@ -96,7 +97,6 @@ struct session {
     uint64_t messages_received;
 
     int64_t active_ns;     /* last bytes received (or, while none may be, known to be taken) */
-    int64_t received_ns;   /* of the bytes being handled, or kept to be handled; else 0 */
     uint64_t bytes_queued; /* ever put into the send queue */
     uint64_t messages_queued;
     uint64_t messages_sent;
