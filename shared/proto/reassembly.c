@@ -549,6 +549,9 @@ enum frame_status reassembly_next(struct reassembly *reassembly, void *state, st
     if (reassembly->partial != NULL && reassembly->partial->done) {
         reassembly__free_partial(reassembly);
     }
+    if (reassembly->partial == NULL && !reassembly_has_run(reassembly)) {
+        return FRAME_PARTIAL; /* the end of most runs */
+    }
     if (reassembly->framing->then != NULL) {
         return reassembly__next_bare(reassembly, frame);
     }
