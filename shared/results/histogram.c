@@ -61,6 +61,17 @@ static int64_t histogram__clamp(int64_t value_ns)
     return value_ns > HISTOGRAM_VALUE_MAX_NS ? HISTOGRAM_VALUE_MAX_NS : value_ns;
 }
 
+static void histogram__count(struct histogram *histogram, uint32_t bucket, int64_t value_ns,
+                             bool over_range)
+{
+    struct hdr_histogram *hdr = histogram->hdr;
+    hdr->counts[bucket]++;
+    hdr->total_count++;
+    hdr->min_value = value_ns < hdr->min_value ? value_ns : hdr->min_value;
+    hdr->max_value = value_ns > hdr->max_value ? value_ns : hdr->max_value;
+    histogram->over_range_count += over_range;
+}
+
 /* hdr_record_value() without the search for the bucket, which is bucket_of() in every histogram
  * that begins at 1. */
 void histogram_record_all(struct histogram *const *histograms, size_t count, int64_t value_ns)
@@ -70,19 +81,17 @@ void histogram_record_all(struct histogram *const *histograms, size_t count, int
     int32_t bits = histograms[0]->hdr->sub_bucket_half_count_magnitude;
     uint32_t bucket = bucket_of(value_ns, (uint32_t)bits);
     for (size_t i = 0; i < count; i++) {
-        struct hdr_histogram *hdr = histograms[i]->hdr;
-        must(hdr->sub_bucket_half_count_magnitude == bits);
-        hdr->counts[bucket]++;
-        hdr->total_count++;
-        hdr->min_value = value_ns < hdr->min_value ? value_ns : hdr->min_value;
-        hdr->max_value = value_ns > hdr->max_value ? value_ns : hdr->max_value;
-        histograms[i]->over_range_count += over_range;
+        must(histograms[i]->hdr->sub_bucket_half_count_magnitude == bits);
+        histogram__count(histograms[i], bucket, value_ns, over_range);
     }
 }
 
 void histogram_record(struct histogram *histogram, int64_t value_ns)
 {
-    histogram_record_all(&histogram, 1, value_ns);
+    bool over_range = value_ns > HISTOGRAM_VALUE_MAX_NS;
+    value_ns = histogram__clamp(value_ns < 1 ? 1 : value_ns);
+    int32_t bits = histogram->hdr->sub_bucket_half_count_magnitude;
+    histogram__count(histogram, bucket_of(value_ns, (uint32_t)bits), value_ns, over_range);
 }
 
 static void histogram__record_censored(struct histogram *histogram, int64_t age_ns, int64_t count)
