@@ -16,11 +16,32 @@ static void plan__tls_host(const char *address, char *host, size_t host_bytes)
     snprintf(host, host_bytes, "%.*s", (int)bytes, begin);
 }
 
+static bool plan__same_text(const char *one, const char *other)
+{
+    return one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
+}
+
+/* But for the server's name. --tls and the like give each target a copy of its own. Where sessions
+ * are resumed, each target of the scenario has those of its own server. */
+static bool plan__tls_same(const struct tls_settings *one, const struct tls_settings *other)
+{
+    return one == other ||
+           (!one->resume && !other->resume && one->verify == other->verify &&
+            one->self_signed == other->self_signed && one->version_min == other->version_min &&
+            one->version_max == other->version_max &&
+            plan__same_text(one->ca_path, other->ca_path) &&
+            plan__same_text(one->cert_path, other->cert_path) &&
+            plan__same_text(one->key_path, other->key_path) &&
+            plan__same_text(one->alpn, other->alpn) &&
+            plan__same_text(one->ciphers, other->ciphers));
+}
+
 static struct tls_context *plan__tls_find(const struct plan_tls *tls,
                                           const struct tls_settings *settings, const char *name)
 {
     for (uint32_t i = 0; i < tls->count; i++) {
-        if (tls->contexts[i].settings == settings && strcmp(tls->contexts[i].name, name) == 0) {
+        if (plan__tls_same(tls->contexts[i].settings, settings) &&
+            strcmp(tls->contexts[i].name, name) == 0) {
             return tls->contexts[i].context;
         }
     }

@@ -104,6 +104,25 @@ static void test_options_override_the_scenario(void **state)
     plan_close(&harness.plan);
 }
 
+/* A context holds the issuers of the system: targets of the same settings share one. */
+static void test_targets_of_the_same_tls_share_a_context(void **state)
+{
+    (void)state;
+    struct harness harness;
+    if (!tls_is_built()) {
+        return;
+    }
+    assert_made(&harness,
+                "{ \"name\": \"t\", \"targets\": [ { \"host\": \"127.0.0.1\", \"port\": 1 },"
+                "    { \"host\": \"127.0.0.1\", \"port\": 2 } ],"
+                "  \"load\": { \"connections\": 2, \"duration\": \"1s\" },"
+                "  \"behaviors\": [ { \"name\": \"a\", \"loop\": [ { \"think\": \"1s\" } ] } ] }",
+                "--tls", "--insecure");
+    assert_int_equal(harness.plan.tls.count, 1);
+    assert_ptr_equal(harness.plan.targets[0].tls, harness.plan.targets[1].tls);
+    plan_close(&harness.plan);
+}
+
 static void test_rate_per_connection_is_multiplied(void **state)
 {
     (void)state;
@@ -479,6 +498,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_options_override_the_scenario),
+        cmocka_unit_test(test_targets_of_the_same_tls_share_a_context),
         cmocka_unit_test(test_rate_per_connection_is_multiplied),
         cmocka_unit_test(test_rate_replaces_stages_and_keeps_their_length),
         cmocka_unit_test(test_stages_say_how_many_connections),
