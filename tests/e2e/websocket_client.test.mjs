@@ -86,13 +86,16 @@ test('npm ws: a message of 16 MiB there and back', LIMIT, async (t) => {
 test('npm ws: the request is as the scenario says', LIMIT, async (t) => {
   const seen = [];
   const { port } = await startWs(t, (socket, { url, headers }) => {
-    seen.push([url, headers.host, headers.origin, headers['x-a'], socket.protocol]);
+    seen.push([url, headers.host, headers.origin, headers['x-a'], headers.cookie,
+      headers.authorization, socket.protocol]);
     echo(socket);
   }, { handleProtocols: () => 'b' });
   assertAllAnswered(await play(t, port, echoing({ path: '/room?id=1', protocol: 'a, b',
-    headers: { Origin: 'https://game.example', 'X-A': 'b c' } })));
+    headers: { Origin: 'https://game.example', 'X-A': 'b c', Cookie: 'a=1; b=2',
+      Authorization: 'Bearer x.y' } })));
   assert.deepEqual(seen, Array(3).fill(
-    ['/room?id=1', `127.0.0.1:${port}`, 'https://game.example', 'b c', 'b']));
+    ['/room?id=1', `127.0.0.1:${port}`, 'https://game.example', 'b c', 'a=1; b=2',
+      'Bearer x.y', 'b']));
 });
 
 test('npm ws: fragments with pings between them; each ping is answered', LIMIT, async (t) => {
