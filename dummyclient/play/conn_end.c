@@ -265,6 +265,9 @@ void conn_group_count_open(struct conn_group *group)
         if (conn_is_alive(conn) || conn->link == CONN_CLOSING || conn->link == CONN_REJECTING) {
             conn_observe(conn);
             recorder_carried(group->recorder, &carried);
+            if (conn->secured) {
+                conn_tls_count(conn);
+            }
         }
     }
 }

@@ -135,6 +135,10 @@ void conn_tls_begin(struct conn *conn)
     if (conn->traced) {
         conn_trace(conn, "the TLS handshake begins");
     }
+    if (tls_fault(secure->tls) != TLS_FAULT_NONE) {
+        conn_tls__fail(conn); /* there is nothing to begin with: no cipher that can be offered */
+        return;
+    }
     conn_mark_dirty(conn);
     conn_receive(conn);
 }
@@ -365,14 +369,19 @@ bool conn_tls_end(struct conn *conn)
     return true;
 }
 
-void conn_tls_close(struct conn *conn)
+void conn_tls_count(const struct conn *conn)
 {
-    struct conn_tls *secure = conn_tls(conn);
+    const struct conn_tls *secure = conn_tls(conn);
     struct figures_share *share = conn->group->recorder->subject_target;
     if (share != NULL) {
         share->counters.totals[TOTAL_WIRE_BYTES_SENT] += secure->wire_bytes_sent;
         share->counters.totals[TOTAL_WIRE_BYTES_RECEIVED] += secure->wire_bytes_received;
     }
-    tls_close(secure->tls);
+}
+
+void conn_tls_close(struct conn *conn)
+{
+    conn_tls_count(conn);
+    tls_close(conn_tls(conn)->tls);
     conn->secured = false;
 }

@@ -60,7 +60,9 @@ bool conn_tls_waits(const struct conn *conn);
 void conn_tls_open(struct conn *conn);
 /* The peer's FIN. False: within the handshake; the connection is being closed. */
 bool conn_tls_end(struct conn *conn);
-/* It was closed: counts what it has carried. */
+/* What it has carried belongs to its target. */
+void conn_tls_count(const struct conn *conn);
+/* It was closed: counts that, too. */
 void conn_tls_close(struct conn *conn);
 
 /* The peer's stream has ended without close_notify, where that matters. */

@@ -147,6 +147,31 @@ static void test_a_handshake_takes_what_is_left_of_the_connect(void **state)
     harness_close(&harness);
 }
 
+/* A list of ciphers of which none can be offered: that is known at once, whatever the server does.
+ */
+static void test_a_handshake_that_cannot_begin_says_why(void **state)
+{
+    (void)state;
+    static struct harness harness;
+    static const char SCENARIO[] =
+        "{ \"name\": \"t\", \"target\": { \"host\": \"127.0.0.1\", \"port\": 7777,"
+        "    \"tls\": { \"verify\": false, \"ciphers\": \"PSK-AES128-GCM-SHA256\" } },"
+        "  \"load\": { \"connections\": 2, \"duration\": \"100ms\", \"drain\": \"1s\" },"
+        "  \"behaviors\": [ { \"name\": \"a\", \"loop\": [ { \"think\": \"2ms\" } ] } ] }";
+    struct cport_fake_options fake = network(8, false);
+    static const struct tls_settings SERVER = {.is_server = true, .self_signed = true};
+    static const char *arguments[] = {"--connect-timeout", "200ms", NULL};
+    struct error error = {""};
+    harness =
+        (struct harness){.faults = {.deaf = true}, .tls = tls_context_create(&SERVER, &error)};
+    harness_open(&harness, SCENARIO, arguments, &fake);
+    harness_run(&harness);
+    const struct figures *figures = &harness.worker.recorder.figures;
+    assert_true(figures->tls.failures[TLS_FAULT_CIPHER] > 0);
+    assert_int_equal(figures->tls.failures[TLS_FAULT_TIMEOUT], 0);
+    harness_close(&harness);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +180,7 @@ int main(void)
         cmocka_unit_test(test_an_answer_to_our_end_without_close_notify_is_clean),
         cmocka_unit_test(test_a_server_that_leaves_without_close_notify_is_told_apart),
         cmocka_unit_test(test_a_handshake_takes_what_is_left_of_the_connect),
+        cmocka_unit_test(test_a_handshake_that_cannot_begin_says_why),
     };
     return tls_is_built() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;
 }
