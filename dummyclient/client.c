@@ -179,11 +179,10 @@ static int client__run(const struct plan *plan, struct fleet *fleet, struct ndjs
     bool leader = fleet_is_leader(fleet);
     bool on_stderr = options->traces && options->trace_path == NULL;
     bool progress = leader && options->progress && !options->quiet && !on_stderr;
-    bool opened = client__open_trace(plan, &trace, &error);
-    if (!opened || !supervisor_run(&run, plan, fleet, progress, ndjson, trace, &error)) {
+    if (!client__open_trace(plan, &trace, &error) ||
+        !supervisor_run(&run, plan, fleet, progress, ndjson, trace, &error)) {
         if (leader) {
-            int code = ending_fail(error.text, ndjson);
-            return opened ? code : EXIT_USAGE; /* nothing was sent */
+            return ending_fail(error.text, ndjson);
         }
         client__hand_over_failure(fleet, error.text);
         return client__leave(fleet);
@@ -282,7 +281,7 @@ static int client__check_outputs(const struct options *options, struct client__m
     if (options->mode == OPTIONS_RUN && !outputs_can_write(options, &error)) {
         output_complain(error.text);
         snprintf(mistakes->first, sizeof mistakes->first, "a result cannot be written");
-        return EXIT_USAGE;
+        return EXIT_FAILED;
     }
     return EXIT_OK;
 }
