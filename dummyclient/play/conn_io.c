@@ -205,7 +205,9 @@ void conn_on_sent(struct conn *conn)
         return;
     }
     if (conn->io_op.result != CPORT_OK) {
-        conn_break(conn, conn_error_of_transfer((enum cport_result)conn->io_op.result));
+        if (!conn_tls_gives_up(conn)) {
+            conn_break(conn, conn_error_of_transfer((enum cport_result)conn->io_op.result));
+        }
         return;
     }
     if (conn->messages_count > 0 || conn->send_blocked) {
@@ -385,7 +387,7 @@ void conn_on_received(struct conn *conn)
         if (!conn->secured || conn_tls_end(conn)) {
             conn_end_stream(conn);
         }
-    } else {
+    } else if (!conn_tls_gives_up(conn)) {
         conn_break(conn, conn_error_of_transfer((enum cport_result)conn->recv_op.result));
     }
 }

@@ -55,6 +55,10 @@ bool conn_tls_is_asked(const struct conn *conn)
 /* With TLS 1.3 a server refuses a client behind the client's handshake. */
 static enum error_kind conn_tls__error(const struct conn *conn)
 {
+    const struct tls *tls = conn_tls(conn)->tls;
+    if (tls != NULL && tls_fault(tls) == TLS_FAULT_MEMORY) {
+        return ERROR_KIND_LOCAL_LIMIT;
+    }
     bool begins = conn->link == CONN_SECURING || !conn_tls(conn)->answered;
     return begins ? ERROR_KIND_TLS_HANDSHAKE : ERROR_KIND_FRAME_ERROR;
 }
@@ -95,6 +99,15 @@ static void conn_tls__fail(struct conn *conn)
     } else {
         conn_tls__break(conn);
     }
+}
+
+bool conn_tls_gives_up(struct conn *conn)
+{
+    bool failed = conn->secured && conn_tls(conn)->failed;
+    if (failed) {
+        conn_tls__break(conn);
+    }
+    return failed;
 }
 
 void conn_tls_overdue(struct conn *conn)
@@ -150,7 +163,9 @@ static void conn_tls__opened(struct conn *conn)
     const struct tls *tls = secure->tls;
     secure->opened = true;
     conn_observe(conn);
-    recorder_secured(group->recorder, group->now_ns - secure->begun_ns, tls);
+    /* Not the time of the turn, which may hold the work of many handshakes. */
+    group->recorder->figures.clock_reads++;
+    recorder_secured(group->recorder, cport_now_ns(group->port) - secure->begun_ns, tls);
     if (conn->traced) {
         conn_trace(conn, "the TLS handshake is over: TLS %s, %s, %s",
                    tls_version_name(tls_version_of(tls)), tls_cipher(tls),

@@ -47,6 +47,9 @@ void conn_tls_ask(struct conn *conn);
 /* Has a step asked for the handshake, which has not begun? */
 bool conn_tls_is_asked(const struct conn *conn);
 void conn_tls_begin(struct conn *conn);
+/* A transfer has failed. True: TLS had failed before, which is the reason, and the connection is
+ * being closed. */
+bool conn_tls_gives_up(struct conn *conn);
 /* The handshake is not over in time. */
 void conn_tls_overdue(struct conn *conn);
 
