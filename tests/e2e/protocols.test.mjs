@@ -2,7 +2,6 @@
 // and small ones of this file for headers that have no public server.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
@@ -10,6 +9,7 @@ import test from 'node:test';
 import { errorsOf, folderFor, freePort, LIMIT, said } from './harness.mjs';
 import { assertAllAnswered, judge, play } from './judged.mjs';
 import { absent, startPeer } from './peers.mjs';
+import { POSTGRES_FRAMING, postgresMissing, postgresStartUp, startPostgres } from './postgres.mjs';
 
 const sum8 = (bytes) => bytes.reduce((sum, byte) => (sum + byte) & 0xff, 0);
 
@@ -187,35 +187,13 @@ test('mosquitto: MQTT with bodies of 10 B to 100 KiB', { ...LIMIT,
   assert.equal(Number(result.totals.requests), Number(result.totals.responses));
 });
 
-const POSTGRES = fs.existsSync('/usr/lib/postgresql') ? fs.readdirSync('/usr/lib/postgresql')
-  .map((version) => `/usr/lib/postgresql/${version}/bin`).find((folder) =>
-    fs.existsSync(path.join(folder, 'postgres'))) : undefined;
-
 test('PostgreSQL: simple queries whose rows vary', { ...LIMIT,
-  skip: POSTGRES ? false : 'postgres is not installed' }, async (t) => {
-  const port = await freePort();
-  const folder = folderFor(t);
-  const data = path.join(folder, 'data');
-  const root = process.getuid?.() === 0; // which it does not run as
-  const call = (name, ...args) => root
-    ? ['runuser', ['-u', 'postgres', '--', path.join(POSTGRES, name), ...args]]
-    : [path.join(POSTGRES, name), args];
-  if (root) execFileSync('chown', ['postgres', folder]);
-  fs.chmodSync(folder, 0o755);
-  execFileSync(...call('initdb', '-D', data, '-A', 'trust', '-U', 'load', '-N'),
-    { cwd: '/', stdio: 'ignore' });
-  const [command, args] = call('postgres', '-D', data, '-p', String(port), '-k', '',
-    '-h', '127.0.0.1', '-F');
-  await startPeer(t, command, args, port);
-  const startUp = Buffer.from('user\0load\0database\0postgres\0\0');
-  const head = Buffer.alloc(8);
-  head.writeUInt32BE(8 + startUp.length, 0);
-  head.writeUInt32BE(196608, 4);
+  skip: postgresMissing() }, async (t) => {
+  const port = await startPostgres(t);
   const { program, result } = await play(t, port, {
-    framing: { type: 'length', byte_order: 'big', frame_bytes_max: 1000000,
-      header: [{ id: 'u8' }, { size: 'u32', plus: 4 }] },
+    framing: POSTGRES_FRAMING,
     behavior: {
-      setup: [{ send: { unframed: { hex: Buffer.concat([head, startUp]).toString('hex') } } },
+      setup: [{ send: { unframed: { hex: postgresStartUp() } } },
         { expect: { match: { id: '0x5a' }, within: '60s' } }],
       loop: [{ request: { name: 'row', send: { id: '0x51', body: { fields: [
         { string: "select 'a${iteration}', ${iteration}", length: 'zero' }] } },

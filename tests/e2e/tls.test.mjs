@@ -11,6 +11,7 @@ import { makeIssuer } from './certificates.mjs';
 import { errorsOf, fileFor, folderFor, freePort, LIMIT, programCall, said } from './harness.mjs';
 import { assertAllAnswered, play } from './judged.mjs';
 import { absent, startPeer } from './peers.mjs';
+import { POSTGRES_FRAMING, postgresMissing, postgresStartUp, startPostgres } from './postgres.mjs';
 
 const number = (value) => Number(value ?? 0);
 const TLS = { ...LIMIT, skip: absent('openssl') || withoutTls() };
@@ -223,6 +224,29 @@ test('STARTTLS: mail in plain text, then over TLS', TLS,
     ...secured(own, { start: 'step' }), load: LOAD });
     assertAllAnswered(run);
     assert.equal(number(run.result.totals.tls_full), LOAD.connections);
+  });
+
+test('STARTTLS: PostgreSQL is asked by eight bytes, and answers with one',
+  { ...TLS, skip: TLS.skip || postgresMissing() }, async (t) => {
+    const own = identity(t);
+    const port = await startPostgres(t, own);
+    const { program, result } = await play(t, port, {
+      ...secured(own, { start: 'step' }), framing: POSTGRES_FRAMING,
+      behavior: {
+        setup: [{ request: { name: 'ask', send: { unframed: { hex: '0000000804d2162f' } },
+          unframed: { bytes: 1 }, verify: { equals: { text: 'S' } } } }, { tls: 'start' },
+        { send: { unframed: { hex: postgresStartUp() } } },
+        { expect: { match: { id: '0x5a' }, within: '60s' } }],
+        loop: [{ request: { name: 'secured', send: { id: '0x51', body: { fields: [
+          { string: 'select ssl::text from pg_stat_ssl where pid = pg_backend_pid()',
+            length: 'zero' }] } }, match: { id: '0x44' }, within: '60s',
+        verify: { field: { at: 'text@2:u32', equals: 'true' } } } },
+        { expect: { match: { id: '0x5a' }, within: '60s' } }],
+        teardown: [{ send: { id: '0x58' } }] },
+      load: LOAD });
+    assert.equal(program.exitCode, 0, said(program));
+    assert.deepEqual(errorsOf(result), {});
+    assert.equal(number(result.totals.tls_full), LOAD.connections);
   });
 
 test('STARTTLS: plain text behind the reply that begins it is refused', TLS, async (t) => {
