@@ -128,23 +128,65 @@ for (const [version, option] of [['1.2', '-tls1_2'], ['1.3', '-tls1_3']]) {
   });
 }
 
-test('nginx: requests over connections that stay', { ...TLS,
-  skip: TLS.skip || absent('/usr/sbin/nginx') }, async (t) => {
-  const own = identity(t);
-  const port = await freePort();
+/** nginx that logs of each request whether its session was resumed ("r", else "."), and with which
+ * version. Its page is a file of 200,000 bytes. */
+async function startNginx(t, own, ...lines) {
   const { folder } = own;
+  const port = await freePort();
+  const log = path.join(folder, 'requests.log');
   fs.writeFileSync(path.join(folder, 'file'), 'z'.repeat(200000));
   fs.writeFileSync(path.join(folder, 'nginx.conf'), `daemon off; master_process off;
-    pid ${folder}/pid; error_log stderr; events {} http { access_log off;
+    pid ${folder}/pid; error_log stderr; events {}
+    http { log_format seen "$ssl_session_reused $ssl_protocol"; access_log ${log} seen;
     ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) =>
     `${name}_temp_path ${folder}/${name};`).join('\n')}
-    server { listen 127.0.0.1:${port} ssl; root ${folder}; ssl_certificate ${own.cert};
-      ssl_certificate_key ${own.key}; } }`);
-  await startPeer(t, '/usr/sbin/nginx', ['-c', `${folder}/nginx.conf`, '-p', folder], port);
-  assertAllAnswered(await play(t, port, { framing: { type: 'http' }, ...secured(own), load: LOAD,
-    behavior: { loop: [{ request: { name: 'file', verify: { contains: { text: 'zz' } },
-      send: { body: { text: 'GET /file HTTP/1.1\r\nHost: x\r\n\r\n' } } } }] } }));
-});
+    server { listen 127.0.0.1:${port} ssl; root ${folder}; ssl_session_cache shared:it:1m;
+      ssl_certificate ${own.cert}; ssl_certificate_key ${own.key}; ${lines.join(' ')} } }`);
+  await startPeer(t, NGINX, ['-c', `${folder}/nginx.conf`, '-p', folder], port);
+  return { port, seen: () => fs.readFileSync(log, 'utf8').trim().split('\n') };
+}
+
+const NGINX = '/usr/sbin/nginx';
+const FILE = { framing: { type: 'http' }, load: LOAD };
+const GET = { request: { name: 'file', verify: { contains: { text: 'zz' } },
+  send: { body: { text: 'GET /file HTTP/1.1\r\nHost: x\r\n\r\n' } } } };
+
+for (const version of ['1.2', '1.3']) {
+  const options = { ...TLS, skip: TLS.skip || absent(NGINX) };
+  const only = `ssl_protocols TLSv${version};`;
+  for (const resume of [true, false]) {
+    test(`nginx, TLS ${version}: as many are ${resume ? 'resumed' : 'full'} as it says`, options,
+      async (t) => {
+        const own = identity(t);
+        const { port, seen } = await startNginx(t, own, only);
+        const run = await play(t, port, { ...FILE, ...secured(own, { resume }),
+          behavior: { connect: 'in_loop', loop: [{ reconnect: 'now' }, GET,
+            { disconnect: 'fin' }] } });
+        assertAllAnswered(run);
+        const { tls_full: full, tls_resumed: resumed, requests } = run.result.totals;
+        const logged = seen();
+        assert.equal(logged.length, number(requests));
+        assert.ok(logged.every((line) => line.endsWith(` TLSv${version}`)), logged[0]);
+        assert.equal(number(resumed), logged.filter((line) => line.startsWith('r ')).length);
+        assert.equal(number(full), logged.filter((line) => line.startsWith('. ')).length);
+        assert.equal(number(resumed) > 0, resume);
+      });
+  }
+
+  test(`nginx, TLS ${version}: connections that stay, and a certificate that it demands`, options,
+    async (t) => {
+      const own = identity(t);
+      const { cert, key } = own.issue('client');
+      const { port } = await startNginx(t, own, only,
+        `ssl_client_certificate ${own.ca}; ssl_verify_client on;`);
+      const behavior = { loop: [GET] };
+      assertAllAnswered(await play(t, port, { ...FILE, behavior,
+        ...secured(own, { cert: fileFor(cert), key: fileFor(key) }) }));
+      // It says over TLS that one is missing: 400, which is not the file.
+      const { result } = await play(t, port, { ...FILE, behavior, ...secured(own) });
+      assert.equal(number(errorsOf(result).mismatch), number(result.totals.requests));
+    });
+}
 
 test('redis-server: TLS on both sides of its protocol', { ...TLS,
   skip: TLS.skip || absent('redis-server') }, async (t) => {
