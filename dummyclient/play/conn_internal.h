@@ -128,7 +128,7 @@ struct conn {
     uint16_t ring_first;
     uint16_t messages_count;
     uint16_t messages_stamped; /* of them: the vm knows when they were sent */
-    uint16_t own_bytes;        /* of the codec's own, in the queue before the oldest message */
+    uint16_t own_bytes;        /* of the codec's own, behind the last message: part of the next */
     int64_t blocked_until_ns;
 
     struct reassembly reassembly;

@@ -51,6 +51,8 @@ void conn_queue_message(struct conn *conn, const struct vm_action *action)
     if (bytes < action->message_bytes) {
         send_queue_shorten(&conn->queue, action->message_bytes - bytes);
     }
+    bytes += conn->own_bytes; /* which are in front of it */
+    conn->own_bytes = 0;
     if (conn->messages_count == 0) {
         conn->oldest_bytes = bytes;
     } else {
@@ -67,13 +69,7 @@ bool conn_queue_own(struct conn *conn, struct span own)
         !send_queue_append(&conn->queue, &conn->group->pool, own.data, bytes)) {
         return false;
     }
-    if (conn->messages_count == 0) {
-        conn->own_bytes = (uint16_t)(conn->own_bytes + bytes);
-    } else if (conn->messages_count == 1) {
-        conn->oldest_bytes += bytes;
-    } else {
-        *conn__behind_oldest(conn, conn->messages_count - 2U) += bytes;
-    }
+    conn->own_bytes = (uint16_t)(conn->own_bytes + bytes);
     conn_mark_dirty(conn);
     return true;
 }
@@ -84,8 +80,8 @@ static uint32_t conn__messages_begun(const struct conn *conn, uint64_t bytes)
     if (bytes == conn->queue.queued_bytes) {
         return (uint32_t)(conn->messages_count - conn->messages_stamped);
     }
-    uint64_t offset = (uint64_t)conn->own_bytes + conn->oldest_bytes;
-    uint32_t begun = bytes > conn->own_bytes;
+    uint64_t offset = conn->oldest_bytes;
+    uint32_t begun = bytes > 0 && conn->messages_count > 0;
     for (; begun < conn->messages_count && offset < bytes; begun++) {
         offset += *conn__behind_oldest(conn, begun - 1);
     }
@@ -170,14 +166,10 @@ static void conn__take(struct conn *conn, uint32_t bytes)
     conn->bytes_sent += bytes;
     recorder_count(group->recorder, TOTAL_BYTES_SENT, bytes);
     send_queue_consume(&conn->queue, &group->pool, bytes);
-    uint32_t own_bytes = left < conn->own_bytes ? left : conn->own_bytes;
-    conn->own_bytes = (uint16_t)(conn->own_bytes - own_bytes);
-    left -= own_bytes;
-    while (left > 0) {
-        must(conn->messages_count > 0);
+    while (left > 0 && conn->messages_count > 0) {
         if (conn->oldest_bytes > left) {
             conn->oldest_bytes -= left;
-            break;
+            return;
         }
         left -= conn->oldest_bytes;
         if (--conn->messages_count > 0) {
@@ -190,6 +182,8 @@ static void conn__take(struct conn *conn, uint32_t bytes)
         conn->messages_sent++;
         recorder_count(group->recorder, TOTAL_MESSAGES_SENT, 1);
     }
+    must(left <= conn->own_bytes);
+    conn->own_bytes = (uint16_t)(conn->own_bytes - left);
 }
 
 void conn_on_sent(struct conn *conn)

@@ -65,7 +65,7 @@ test('--tls: what was agreed on, the bytes on the wire, and no key anywhere', TL
   assert.deepEqual(result.tls.versions, { 1.3: 4 });
   assert.equal(Number(result.latency_ns.tls_handshake.count), 4);
   assert.equal(Number(result.latency_ns.connect.count), 4);
-  assert.match(program.stdout, /tls +4 full, 0 resumed handshakes, TLSv1\.3 TLS_\w+\n/);
+  assert.match(program.stdout, /tls +4 full, 0 resumed handshakes, TLSv1\.3 TLS_\w+\r?\n/);
   assert.doesNotMatch(program.stdout, /not checked/);
   const served = resultOf(out);
   for (const [ours, theirs] of [['sent', 'received'], ['received', 'sent']]) {
