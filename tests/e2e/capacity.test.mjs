@@ -17,7 +17,8 @@ const SERVER = path.join(path.dirname(fileURLToPath(import.meta.url)), 'limited-
 async function capacity(t, server, args, client = []) {
   const folder = folderFor(t);
   const program = new Program(process.execPath, [path.join(ROOT, 'scripts', 'capacity.mjs'),
-    '--server-cmd', server, '--out', folder, '--confirm', '2', ...args, scenarioFile('echo'), '--',
+    ...server ? ['--server-cmd', server] : [], '--out', folder, '--confirm', '2', ...args,
+    scenarioFile('echo'), '--',
     '--warmup', '0s', '--no-strict', ...client], { group: true });
   t.after(() => program.kill());
   await program.wait(RUN_TIME_MS);
@@ -88,3 +89,12 @@ for (const [command, pattern] of [['exit 5 # {port}', /ended before it listened 
     assert.equal(outcome, null);
   });
 }
+
+test('our own server, over TLS: it makes a certificate, which the client believes', OPTIONS,
+  async (t) => {
+    const { program, outcome } = await capacity(t, '', ['--vary', 'rate', '--from', '50', '--to',
+      '100', '--step', '500ms', '--precision', '50%', '--until', 'latency.response.p99 < 20s'],
+    ['--connections', '5', '--tls']);
+    assert.equal(program.exitCode, 3, said(program)); // it holds all that was tried
+    assert.ok(outcome.capacity >= 50, JSON.stringify(outcome));
+  });

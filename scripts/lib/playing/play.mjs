@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { addressArguments, peekScenario } from './address.mjs';
+import { makeCertificate } from './certificate.mjs';
 import { clientBoundMs, playClient } from './client.mjs';
 import { makeFolder } from '../base/file.mjs';
 import { Failure } from '../base/process.mjs';
@@ -21,15 +22,21 @@ export async function playRun(given) {
   const file = path.join(folder, 'client.json');
   const at = (port) => addressArguments(peekScenario(scenario), port);
   const bound_ms = await clientBoundMs({ scenario, args: [...at(1), ...args] });
-  const server = await startTested(wanted, runId, folder);
+  const secured = makeCertificate(wanted.command ? [] : args, wanted.windows);
   let end;
   let played;
   try {
-    played = await playClient({ scenario, out: file, bound_ms, onClient: given.onClient,
-      args: [...at(server.port), '--run-id', runId, ...args] });
+    const server = await startTested({ ...wanted,
+      ownArgs: [...wanted.ownArgs ?? [], ...secured.ownArgs] }, runId, folder);
+    try {
+      played = await playClient({ scenario, out: file, bound_ms, onClient: given.onClient,
+        args: [...at(server.port), '--run-id', runId, ...args, ...secured.clientArgs] });
+    } finally {
+      const written = fs.existsSync(file);
+      ({ end } = await endTested(server, folder, clientHarmed(written ? readResult(file) : null)));
+    }
   } finally {
-    const written = fs.existsSync(file);
-    ({ end } = await endTested(server, folder, clientHarmed(written ? readResult(file) : null)));
+    secured.end();
   }
   const { client, overdue } = played;
   const said = (client.stderr + client.stdout).trim();

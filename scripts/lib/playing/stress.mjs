@@ -1,12 +1,12 @@
 // scripts/stress: one stress test, from an empty machine to a summary.
 
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { clientWithout, stressArguments } from '../base/arguments.mjs';
 import { buildPair } from '../building/build.mjs';
 import { addressArguments, peekScenario } from './address.mjs';
+import { makeCertificate } from './certificate.mjs';
 import { clientBoundMs, playClient } from './client.mjs';
 import { makeFolder, writeWholeFile } from '../base/file.mjs';
 import { printExact } from '../base/json.mjs';
@@ -64,19 +64,6 @@ function serverWanted(scenario) {
     [...old.matchAll(/--([a-z]+) ([a-z]+)/g)].map(([, name, value]) => [name, value])) : {});
   const word = (value) => (/^[a-z][a-z-]*$/.test(value ?? '') ? value : undefined);
   return { handler: word(handler), framing: word(framing) };
-}
-
-/** The certificate of a run with --tls of our own server, in a folder that ends with the run: a key
- *  has no place among results. { ownArgs, clientArgs, end }. */
-function makeTls({ tls, remote, serverCommand, windows, given }) {
-  const clientArgs = tls ? ['--tls'] : [];
-  if (!tls || remote || serverCommand) return { ownArgs: [], clientArgs, end: () => {} };
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dummyload-tls-'));
-  const [cert, key] = ['cert.pem', 'key.pem']
-    .map((name) => programPath(path.join(folder, name), windows));
-  if (!given['--insecure'] && !given['--tls-ca']) clientArgs.push('--tls-ca', cert);
-  return { ownArgs: ['--tls-self-signed', '--tls-cert', cert, '--tls-key', key], clientArgs,
-    end: () => fs.rmSync(folder, { recursive: true, force: true }) };
 }
 
 function beginServer(options, scenario, runId, folder) {
@@ -178,6 +165,7 @@ function harmed(folder) {
 async function main(argv) {
   const options = stressArguments(argv);
   options.windows ||= ON_WINDOWS;
+  if (options.tls) options.client.push('--tls');
   const say = (text) => console.log(text);
   await buildPair({ windows: options.windows, modules: options.page, say });
 
@@ -186,7 +174,7 @@ async function main(argv) {
   if (options.given['--check']) {
     const { command, args, env: more } = programCall('dummyclient', options.windows);
     const checked = new Program(command, [...args, programPath(scenarioFile, options.windows),
-      ...options.client, ...(options.tls ? ['--tls'] : [])], { env: more, output: 'show' });
+      ...options.client], { env: more, output: 'show' });
     return (await checked.wait(60000)).exitCode;
   }
   if (!options.remote) addressArguments(scenario, 0); // refused before anything is started
@@ -194,7 +182,8 @@ async function main(argv) {
   const folder = path.resolve(options.results ?? RESULTS, runId);
   makeFolder(folder);
   let server = null;
-  options.secured = makeTls(options);
+  const own = !options.remote && !options.serverCommand;
+  options.secured = makeCertificate(own ? options.client : [], options.windows);
   let served = { watched: null, end: { ok: true } };
   let played = { code: 1, overdue: null };
   try {
