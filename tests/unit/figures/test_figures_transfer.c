@@ -134,10 +134,23 @@ static void assert_same_histograms(const struct histogram *a, const struct histo
     }
 }
 
+static void assert_same_failed(const struct vm_failed *a, const struct vm_failed *b)
+{
+    assert_int_equal(a->happened, b->happened);
+    assert_int_equal(a->kind, b->kind);
+    assert_int_equal(a->at_ns, b->at_ns);
+    assert_int_equal(a->connection, b->connection);
+    assert_int_equal(a->bytes_count, b->bytes_count);
+    assert_memory_equal(a->bytes, b->bytes, sizeof a->bytes);
+    assert_string_equal(a->expected, b->expected);
+    assert_string_equal(a->found, b->found);
+}
+
 static void assert_same(struct figures *a, struct figures *b)
 {
-    assert_memory_equal(a->evidence->failed, b->evidence->failed,
-                        (STEPS + 1) * sizeof *a->evidence->failed);
+    for (uint32_t i = 0; i <= STEPS; i++) {
+        assert_same_failed(&a->evidence->failed[i], &b->evidence->failed[i]);
+    }
     assert_memory_equal(&a->counters, &b->counters, sizeof a->counters);
     assert_same_histograms(a->latency, b->latency, LATENCY_KINDS);
     for (uint32_t i = 0; i < STEPS; i++) {
