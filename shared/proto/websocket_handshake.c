@@ -291,7 +291,9 @@ static void websocket__accept_request(const struct framing *framing, struct webs
     if (chosen.bytes > WEBSOCKET_PROTOCOL_BYTES_MAX) {
         chosen.bytes = 0;
     }
-    memcpy(key, websocket__field(head, "sec-websocket-key").data, WEBSOCKET_KEY_BYTES);
+    struct span sent = websocket__field(head, "sec-websocket-key");
+    must(sent.data != NULL && sent.bytes == WEBSOCKET_KEY_BYTES);
+    memcpy(key, sent.data, WEBSOCKET_KEY_BYTES);
     websocket_accept(key, accept);
     int bytes =
         snprintf((char *)ws->room, sizeof ws->room,

@@ -109,7 +109,7 @@ char *encoding_quote(const uint8_t *bytes, size_t count, char out[ENCODING_QUOTE
 {
     size_t shown = count < ENCODING_QUOTED_MAX ? count : ENCODING_QUOTED_MAX;
     const char *rest = shown < count ? "..." : "";
-    char text[2 * ENCODING_QUOTED_MAX + 1];
+    char text[2 * ENCODING_QUOTED_MAX + 1] = "";
     size_t used = 0;
     for (size_t i = 0; i < shown; i++) {
         if (bytes[i] == '\r' || bytes[i] == '\n') {

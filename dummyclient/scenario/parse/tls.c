@@ -34,7 +34,7 @@ static char *tls__add_protocol(struct parse *parse, const cJSON *json, char *int
     if (!first) {
         *into++ = ',';
     }
-    memcpy(into, name, bytes);
+    memcpy(into, name, bytes + 1);
     return into + bytes;
 }
 
