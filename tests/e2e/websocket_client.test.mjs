@@ -177,6 +177,8 @@ test('mosquitto: MQTT over WebSocket', { ...LIMIT, skip: absent('/usr/sbin/mosqu
     await startPeer(t, '/usr/sbin/mosquitto', ['-c', file], port);
     const { framing, ...scenario } = JSON.parse(JSON.stringify(scenarioOfGuide('mqtt'))
       .replace('[10,102400]', '[10,1000]'));
+    /* It closes behind DISCONNECT: a close frame would meet a closed socket. */
+    scenario.behaviors[0].teardown.push({ expect_close: '60s' });
     const { program, result } = await play(t, port, { ...scenario, framing: { type: 'websocket',
       path: '/mqtt', protocol: 'mqtt', inside: framing } });
     assertAllAnswered({ program, result });
