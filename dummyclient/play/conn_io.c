@@ -291,7 +291,7 @@ void conn_take_bytes(struct conn *conn, struct span bytes)
         conn->first_ns = group->now_ns;
     }
     if (conn->traced && status == FRAME_PARTIAL) {
-        conn_trace_begun(conn, (struct span){conn->recv_op.data, conn->recv_op.bytes});
+        conn_trace_begun(conn, bytes);
     }
     if (status == FRAME_PARTIAL && conn->link == CONN_GREETING) {
         conn_talk(conn);

@@ -188,6 +188,19 @@ for (const version of ['1.2', '1.3']) {
     });
 }
 
+test('--trace shows half a reply as plain text', TLS, async (t) => {
+  const own = identity(t);
+  const port = await startNode(t, own, (socket) => socket.on('data', () => socket.write('half')));
+  const trace = path.join(own.folder, 'trace.txt');
+  const { program } = await play(t, port, { framing: LINES, ...secured(own), load: ONE,
+    args: ['--trace', `0:${fileFor(trace)}`],
+    behavior: { loop: [{ request: { name: 'ask', send: { body: { text: 'ask' } },
+      within: '200ms', on_timeout: 'continue' } }] } });
+  assert.match(fs.readFileSync(trace, 'utf8'),
+    /<- 4 bytes of a message whose delimiter .* has not come\r?\n +0000  68 61 6c 66/,
+    said(program));
+});
+
 test('redis-server: TLS on both sides of its protocol', { ...TLS,
   skip: TLS.skip || absent('redis-server') }, async (t) => {
   const own = identity(t);
