@@ -24,6 +24,19 @@ static inline uint8_t fuzz_take(struct fuzz_input *input)
     return *input->data++;
 }
 
+/* How many of so many bytes are handed on next, by a state that says where to cut; 0: all at once.
+ */
+static inline size_t fuzz_piece(uint64_t *cuts, size_t bytes)
+{
+    if (*cuts == 0) {
+        return bytes;
+    }
+    uint64_t drawn = *cuts * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    size_t piece = 1 + (size_t)(drawn >> 60) * ((drawn >> 40) % 5);
+    *cuts = drawn | 1;
+    return piece < bytes ? piece : bytes;
+}
+
 /* At most bytes of it, in place. */
 static inline const uint8_t *fuzz_take_run(struct fuzz_input *input, size_t *bytes)
 {

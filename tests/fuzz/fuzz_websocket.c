@@ -83,10 +83,7 @@ static void play(struct seen *seen, const struct framing *framing, bool is_open,
     reassembly_open(&reassembly, framing, REASSEMBLY_ALL_BYTES);
     seen->end = FRAME_PARTIAL;
     while (fed < bytes && seen->end == FRAME_PARTIAL) {
-        uint64_t drawn = cuts * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-        size_t piece = cuts == 0 ? bytes : 1 + (size_t)(drawn >> 60) * ((drawn >> 40) % 5);
-        cuts = cuts == 0 ? 0 : drawn | 1;
-        piece = piece < bytes - fed ? piece : bytes - fed;
+        size_t piece = fuzz_piece(&cuts, bytes - fed);
         uint8_t *run = malloc(piece); /* gone after the loop, as a port's buffer is */
         must(run != NULL);
         memcpy(run, data + fed, piece);
