@@ -111,18 +111,26 @@ void made_cert_write_encrypted_key(const char *folder, const char *name, const c
     EVP_PKEY_free(key);
 }
 
-void made_cert_write_all(const char *folder)
+char made_cert_folder[UNIT_PATH_BYTES_MAX];
+
+int made_cert_setup(void **state)
 {
+    (void)state;
+    unit_folder_make(made_cert_folder);
     for (size_t i = 0; i < COUNT_OF(ALL); i++) {
-        made_cert_write(folder, &ALL[i]);
+        made_cert_write(made_cert_folder, &ALL[i]);
     }
+    return 0;
 }
 
-void made_cert_remove_all(const char *folder)
+int made_cert_teardown(void **state)
 {
     char path[MADE_CERT_PATH_BYTES_MAX];
+    (void)state;
     for (size_t i = 0; i < COUNT_OF(ALL); i++) {
-        remove(made_cert_path(path, folder, ALL[i].name, "crt"));
-        remove(made_cert_path(path, folder, ALL[i].name, "key"));
+        remove(made_cert_path(path, made_cert_folder, ALL[i].name, "crt"));
+        remove(made_cert_path(path, made_cert_folder, ALL[i].name, "key"));
     }
+    unit_folder_remove(made_cert_folder);
+    return 0;
 }

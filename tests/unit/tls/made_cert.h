@@ -16,9 +16,11 @@ struct made_cert {
 };
 
 void made_cert_write(const char *folder, const struct made_cert *wanted);
-/* The certificates for all tests of this folder: see the table there. */
-void made_cert_write_all(const char *folder);
-void made_cert_remove_all(const char *folder);
+/* For a group of tests: a folder with the certificates of them all (see the table there), and its
+ * end. */
+extern char made_cert_folder[UNIT_PATH_BYTES_MAX];
+int made_cert_setup(void **state);
+int made_cert_teardown(void **state);
 /* Both paths, in a buffer of the caller. */
 const char *made_cert_path(char path[MADE_CERT_PATH_BYTES_MAX], const char *folder,
                            const char *name, const char *ending);

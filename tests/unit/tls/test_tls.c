@@ -3,28 +3,10 @@
 
 #include "unit.h"
 
-static char folder[UNIT_PATH_BYTES_MAX];
-
-static int setup(void **state)
-{
-    (void)state;
-    unit_folder_make(folder);
-    made_cert_write_all(folder);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    made_cert_remove_all(folder);
-    unit_folder_remove(folder);
-    return 0;
-}
-
 static void open_pair(struct tls_pair *pair, enum tls_version version)
 {
-    struct tls_settings client = tls_pair_client(folder);
-    struct tls_settings server = tls_pair_server(folder, "good");
+    struct tls_settings client = tls_pair_client(made_cert_folder);
+    struct tls_settings server = tls_pair_server(made_cert_folder, "good");
     client.version_min = version;
     client.version_max = version;
     client.resume = true;
@@ -314,8 +296,8 @@ static void test_no_session_is_resumed_unless_both_want_to(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2 * COUNT_OF(VERSIONS); i++) {
-        struct tls_settings client = tls_pair_client(folder);
-        struct tls_settings server = tls_pair_server(folder, "good");
+        struct tls_settings client = tls_pair_client(made_cert_folder);
+        struct tls_settings server = tls_pair_server(made_cert_folder, "good");
         client.version_max = VERSIONS[i / 2];
         client.resume = i % 2 == 0;
         server.resume = !client.resume;
@@ -380,8 +362,8 @@ static void test_protocols_are_agreed_on(void **state)
         {"h2", NULL, ""},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct tls_settings client = tls_pair_client(folder);
-        struct tls_settings server = tls_pair_server(folder, "good");
+        struct tls_settings client = tls_pair_client(made_cert_folder);
+        struct tls_settings server = tls_pair_server(made_cert_folder, "good");
         client.alpn = cases[i].client;
         server.alpn = cases[i].server;
         struct tls_pair pair;
@@ -413,8 +395,8 @@ static void test_only_named_ciphers_are_used(void **state)
          "TLS_AES_128_GCM_SHA256"},
     };
     for (size_t i = 0; i < 2 * COUNT_OF(cases); i++) {
-        struct tls_settings client = tls_pair_client(folder);
-        struct tls_settings server = tls_pair_server(folder, "good");
+        struct tls_settings client = tls_pair_client(made_cert_folder);
+        struct tls_settings server = tls_pair_server(made_cert_folder, "good");
         *(i % 2 == 0 ? &client.ciphers : &server.ciphers) = cases[i / 2].ciphers;
         struct tls_pair pair;
         tls_pair_open(&pair, &client, &server);
@@ -430,8 +412,8 @@ static void test_names_and_addresses_are_checked(void **state)
     (void)state;
     static const char *const names[] = {"localhost", "127.0.0.1", "::1"};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
-        struct tls_settings client = tls_pair_client(folder);
-        struct tls_settings server = tls_pair_server(folder, "good");
+        struct tls_settings client = tls_pair_client(made_cert_folder);
+        struct tls_settings server = tls_pair_server(made_cert_folder, "good");
         client.server_name = names[i];
         struct tls_pair pair;
         tls_pair_open(&pair, &client, &server);
@@ -447,12 +429,12 @@ static void test_a_client_shows_its_certificate(void **state)
     for (size_t v = 0; v < COUNT_OF(VERSIONS); v++) {
         char cert[MADE_CERT_PATH_BYTES_MAX];
         char key[MADE_CERT_PATH_BYTES_MAX];
-        struct tls_settings client = tls_pair_client(folder);
-        struct tls_settings server = tls_pair_server(folder, "good");
+        struct tls_settings client = tls_pair_client(made_cert_folder);
+        struct tls_settings server = tls_pair_server(made_cert_folder, "good");
         client.version_max = VERSIONS[v];
         client.resume = true;
-        client.cert_path = made_cert_path(cert, folder, "client", "crt");
-        client.key_path = made_cert_path(key, folder, "client", "key");
+        client.cert_path = made_cert_path(cert, made_cert_folder, "client", "crt");
+        client.key_path = made_cert_path(key, made_cert_folder, "client", "key");
         server.ca_path = client.ca_path;
         server.verify = true;
         server.resume = true;
@@ -473,8 +455,8 @@ static void test_a_self_signed_certificate_is_trusted_by_name(void **state)
     char cert[MADE_CERT_PATH_BYTES_MAX];
     char key[MADE_CERT_PATH_BYTES_MAX];
     struct error error = {""};
-    made_cert_path(cert, folder, "own", "crt");
-    made_cert_path(key, folder, "own", "key");
+    made_cert_path(cert, made_cert_folder, "own", "crt");
+    made_cert_path(key, made_cert_folder, "own", "key");
     static const char *const others[] = {"game.test", "*.game.test", "192.0.2.7"};
     static const char *const names[] = {"localhost", "127.0.0.1", "::1", "a.game.test",
                                         "192.0.2.7"};
@@ -522,5 +504,5 @@ int main(void)
         cmocka_unit_test(test_a_client_shows_its_certificate),
         cmocka_unit_test(test_a_self_signed_certificate_is_trusted_by_name),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, made_cert_setup, made_cert_teardown);
 }

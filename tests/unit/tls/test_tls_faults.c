@@ -6,24 +6,6 @@
 
 #include <openssl/ssl.h>
 
-static char folder[UNIT_PATH_BYTES_MAX];
-
-static int setup(void **state)
-{
-    (void)state;
-    unit_folder_make(folder);
-    made_cert_write_all(folder);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    made_cert_remove_all(folder);
-    unit_folder_remove(folder);
-    return 0;
-}
-
 static const enum tls_version VERSIONS[] = {TLS_VERSION_1_2, TLS_VERSION_1_3};
 
 static void assert_says(const struct tls_side *side, enum tls_fault fault, const char *words)
@@ -70,8 +52,8 @@ static void test_certificates_that_are_refused(void **state)
          "the server's certificate is self-signed and not trusted (CN = alone)"},
     };
     for (size_t i = 0; i < 2 * COUNT_OF(cases); i++) {
-        struct tls_settings client = tls_pair_client(folder);
-        struct tls_settings server = tls_pair_server(folder, cases[i / 2].server);
+        struct tls_settings client = tls_pair_client(made_cert_folder);
+        struct tls_settings server = tls_pair_server(made_cert_folder, cases[i / 2].server);
         client.server_name = cases[i / 2].name;
         client.version_max = VERSIONS[i % 2];
         struct tls_pair pair;
@@ -106,13 +88,13 @@ static void test_a_client_without_the_right_certificate(void **state)
     for (size_t i = 0; i < 2 * COUNT_OF(cases); i++) {
         char cert[MADE_CERT_PATH_BYTES_MAX];
         char key[MADE_CERT_PATH_BYTES_MAX];
-        struct tls_settings client = tls_pair_client(folder);
-        struct tls_settings server = tls_pair_server(folder, "good");
+        struct tls_settings client = tls_pair_client(made_cert_folder);
+        struct tls_settings server = tls_pair_server(made_cert_folder, "good");
         const char *name = cases[i / 2].client;
         client.version_max = VERSIONS[i % 2];
         if (name != NULL) {
-            client.cert_path = made_cert_path(cert, folder, name, "crt");
-            client.key_path = made_cert_path(key, folder, name, "key");
+            client.cert_path = made_cert_path(cert, made_cert_folder, name, "crt");
+            client.key_path = made_cert_path(key, made_cert_folder, name, "key");
         }
         server.ca_path = client.ca_path;
         server.verify = true;
@@ -130,8 +112,8 @@ static void test_a_client_without_the_right_certificate(void **state)
 static void test_nothing_in_common(void **state)
 {
     (void)state;
-    struct tls_settings client = tls_pair_client(folder);
-    struct tls_settings server = tls_pair_server(folder, "good");
+    struct tls_settings client = tls_pair_client(made_cert_folder);
+    struct tls_settings server = tls_pair_server(made_cert_folder, "good");
     struct tls_pair pair;
     client.version_max = TLS_VERSION_1_2;
     server.version_min = TLS_VERSION_1_3;
@@ -153,8 +135,8 @@ static void test_nothing_in_common(void **state)
     assert_says(&pair.client, TLS_FAULT_ALERT, "\"handshake failure\": often no version or cipher");
     tls_pair_close(&pair);
 
-    client = tls_pair_client(folder);
-    server = tls_pair_server(folder, "good");
+    client = tls_pair_client(made_cert_folder);
+    server = tls_pair_server(made_cert_folder, "good");
     client.alpn = "h2";
     server.alpn = "http/1.1,mqtt";
     tls_pair_open(&pair, &client, &server);
@@ -184,8 +166,8 @@ static void test_peers_that_speak_no_tls(void **state)
         {"\x16\x05\x01 what is this", 16, "it began with 16 05 01 20"},
     };
     for (size_t i = 0; i < 2 * COUNT_OF(cases); i++) {
-        struct tls_settings client = tls_pair_client(folder);
-        struct tls_settings server = tls_pair_server(folder, "good");
+        struct tls_settings client = tls_pair_client(made_cert_folder);
+        struct tls_settings server = tls_pair_server(made_cert_folder, "good");
         struct tls_pair pair;
         tls_pair_open(&pair, &client, &server);
         struct tls_side *side = i % 2 == 0 ? &pair.client : &pair.server;
@@ -206,8 +188,8 @@ static void test_garbage_in_the_shape_of_tls(void **state)
 {
     (void)state;
     static const char record[] = "\x16\x03\x03\x00\x10garbage garbage!";
-    struct tls_settings client = tls_pair_client(folder);
-    struct tls_settings server = tls_pair_server(folder, "good");
+    struct tls_settings client = tls_pair_client(made_cert_folder);
+    struct tls_settings server = tls_pair_server(made_cert_folder, "good");
     struct tls_pair pair;
     tls_pair_open(&pair, &client, &server);
     struct tls_side *sides[] = {&pair.client, &pair.server};
@@ -224,8 +206,8 @@ static void test_a_record_that_was_changed(void **state)
 {
     (void)state;
     for (size_t v = 0; v < COUNT_OF(VERSIONS); v++) {
-        struct tls_settings client = tls_pair_client(folder);
-        struct tls_settings server = tls_pair_server(folder, "good");
+        struct tls_settings client = tls_pair_client(made_cert_folder);
+        struct tls_settings server = tls_pair_server(made_cert_folder, "good");
         client.version_max = VERSIONS[v];
         struct tls_pair pair;
         tls_pair_open(&pair, &client, &server);
@@ -251,8 +233,8 @@ static void test_a_record_that_was_changed(void **state)
 static void test_streams_that_end_too_early(void **state)
 {
     (void)state;
-    struct tls_settings client = tls_pair_client(folder);
-    struct tls_settings server = tls_pair_server(folder, "good");
+    struct tls_settings client = tls_pair_client(made_cert_folder);
+    struct tls_settings server = tls_pair_server(made_cert_folder, "good");
     struct tls_pair pair;
     tls_pair_open(&pair, &client, &server);
     pair.client.tls = tls_open(pair.client.context);
@@ -281,9 +263,9 @@ static SSL *ask_for_handshakes_open(SSL_CTX **context)
     char path[MADE_CERT_PATH_BYTES_MAX];
     *context = SSL_CTX_new(TLS_server_method());
     SSL_CTX_set_max_proto_version(*context, TLS1_2_VERSION);
-    SSL_CTX_use_certificate_file(*context, made_cert_path(path, folder, "good", "crt"),
+    SSL_CTX_use_certificate_file(*context, made_cert_path(path, made_cert_folder, "good", "crt"),
                                  SSL_FILETYPE_PEM);
-    SSL_CTX_use_PrivateKey_file(*context, made_cert_path(path, folder, "good", "key"),
+    SSL_CTX_use_PrivateKey_file(*context, made_cert_path(path, made_cert_folder, "good", "key"),
                                 SSL_FILETYPE_PEM);
     SSL *server = SSL_new(*context);
     assert_non_null(server);
@@ -306,7 +288,7 @@ static void test_what_a_peer_makes_us_answer_is_bounded(void **state)
     (void)state;
     SSL_CTX *context;
     SSL *server = ask_for_handshakes_open(&context);
-    struct tls_settings settings = tls_pair_client(folder);
+    struct tls_settings settings = tls_pair_client(made_cert_folder);
     struct error error = {""};
     struct tls_side client = {.context = tls_context_create(&settings, &error)};
     client.tls = tls_open(client.context);
@@ -355,16 +337,16 @@ static void test_files_that_are_not_what_is_needed(void **state)
     char cert[MADE_CERT_PATH_BYTES_MAX];
     char key[MADE_CERT_PATH_BYTES_MAX];
     char other[MADE_CERT_PATH_BYTES_MAX];
-    struct tls_settings server = tls_pair_server(folder, "good");
-    made_cert_path(cert, folder, "good", "crt");
-    made_cert_path(key, folder, "good", "key");
-    made_cert_path(other, folder, "changed", "pem");
+    struct tls_settings server = tls_pair_server(made_cert_folder, "good");
+    made_cert_path(cert, made_cert_folder, "good", "crt");
+    made_cert_path(key, made_cert_folder, "good", "key");
+    made_cert_path(other, made_cert_folder, "changed", "pem");
 
     server.key_path = NULL;
     assert_no_context(&server, "expected a private key in PEM");
-    server.key_path = made_cert_path(key, folder, "client", "key");
+    server.key_path = made_cert_path(key, made_cert_folder, "client", "key");
     assert_no_context(&server, "client.key: this is not the key of the certificate in ");
-    made_cert_write_encrypted_key(folder, "good", other);
+    made_cert_write_encrypted_key(made_cert_folder, "good", other);
     server.key_path = other;
     assert_no_context(&server, "changed.pem: the key is encrypted");
     write_text(other, "");
@@ -388,14 +370,14 @@ static void test_files_that_are_not_what_is_needed(void **state)
     server.cert_path = NULL;
     assert_no_context(&server, "a TLS server needs a certificate and its key");
 
-    struct tls_settings client = tls_pair_client(folder);
+    struct tls_settings client = tls_pair_client(made_cert_folder);
     client.ca_path = "no-such-file.crt";
     assert_no_context(&client, "no-such-file.crt: ");
     client.ca_path = key;
     assert_no_context(&client, "client.key: expected an issuer's certificate in PEM");
-    client.ca_path = folder;
+    client.ca_path = made_cert_folder;
     assert_no_context(&client, "this is a folder");
-    client = tls_pair_client(folder);
+    client = tls_pair_client(made_cert_folder);
     client.key_path = key;
     assert_no_context(&client, "client.key: a key without a certificate");
     remove(other);
@@ -404,12 +386,12 @@ static void test_files_that_are_not_what_is_needed(void **state)
 static void test_settings_that_make_no_sense(void **state)
 {
     (void)state;
-    struct tls_settings client = tls_pair_client(folder);
+    struct tls_settings client = tls_pair_client(made_cert_folder);
     client.server_name = NULL;
     assert_no_context(&client, "server_name is needed");
     client.server_name = "";
     assert_no_context(&client, "server_name: \"\" is no host name and no IP address");
-    client = tls_pair_client(folder);
+    client = tls_pair_client(made_cert_folder);
     client.version_min = TLS_VERSION_1_3;
     client.version_max = TLS_VERSION_1_2;
     assert_no_context(&client, "TLS versions: at least 1.3 and at most 1.2 leaves none");
@@ -430,7 +412,7 @@ static void test_settings_that_make_no_sense(void **state)
     client.ciphers = NULL;
     client.alpn = ",";
     assert_no_context(&client, "alpn: expected names separated by ','");
-    struct tls_settings server = tls_pair_server(folder, "good");
+    struct tls_settings server = tls_pair_server(made_cert_folder, "good");
     server.verify = true;
     assert_no_context(&server, "the file of their issuers is needed");
 }
@@ -439,8 +421,8 @@ static void test_settings_that_make_no_sense(void **state)
 static void test_the_system_does_not_trust_ours(void **state)
 {
     (void)state;
-    struct tls_settings client = tls_pair_client(folder);
-    struct tls_settings server = tls_pair_server(folder, "good");
+    struct tls_settings client = tls_pair_client(made_cert_folder);
+    struct tls_settings server = tls_pair_server(made_cert_folder, "good");
     client.ca_path = NULL;
     struct error error = {""};
     struct tls_context *context = tls_context_create(&client, &error);
@@ -471,5 +453,5 @@ int main(void)
         cmocka_unit_test(test_settings_that_make_no_sense),
         cmocka_unit_test(test_the_system_does_not_trust_ours),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, made_cert_setup, made_cert_teardown);
 }

@@ -76,14 +76,11 @@ static void test_contexts_are_shared(void **state)
 {
     (void)state;
     static const enum tls_version versions[] = {TLS_VERSION_1_2, TLS_VERSION_1_3};
-    char folder[UNIT_PATH_BYTES_MAX];
-    unit_folder_make(folder);
-    made_cert_write_all(folder);
     for (size_t v = 0; v < COUNT_OF(versions); v++) {
         struct error error = {""};
         struct talker talkers[THREADS_COUNT];
-        struct tls_settings client = tls_pair_client(folder);
-        struct tls_settings server = tls_pair_server(folder, "good");
+        struct tls_settings client = tls_pair_client(made_cert_folder);
+        struct tls_settings server = tls_pair_server(made_cert_folder, "good");
         client.resume = true;
         server.resume = true;
         client.version_max = versions[v];
@@ -107,8 +104,6 @@ static void test_contexts_are_shared(void **state)
         tls_context_destroy(client_context);
         tls_context_destroy(server_context);
     }
-    made_cert_remove_all(folder);
-    unit_folder_remove(folder);
 }
 
 int main(void)
@@ -116,5 +111,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_contexts_are_shared),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, made_cert_setup, made_cert_teardown);
 }
