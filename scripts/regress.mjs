@@ -2,14 +2,15 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { clientValues, commandLine, durationMs, MANY_RUNS_REFUSED, refuseServerConditions }
-  from './lib/base/arguments.mjs';
+import { clientValues, commandLine, commandText, durationMs, MANY_RUNS_REFUSED,
+  refuseServerConditions } from './lib/base/arguments.mjs';
 import { buildBaseline } from './lib/building/baseline.mjs';
 import { buildPair } from './lib/building/build.mjs';
 import { ALPHA, readEffect, PRIMARY } from './lib/judging/compare.mjs';
-import { verdictSummary, verdictTable } from './lib/judging/compare_text.mjs';
+import { furtherText, verdictSummary, verdictTable } from './lib/judging/compare_text.mjs';
+import { abstainedText, noteVerdict } from './lib/judging/abstained.mjs';
 import { writeWholeFile, readJson } from './lib/base/file.mjs';
-import { ROOT, runFolder, shown } from './lib/base/paths.mjs';
+import { ON_WINDOWS, RESULTS, ROOT, runFolder, SCRIPTS, shown } from './lib/base/paths.mjs';
 import { runCommand, Failure, watchInterrupts } from './lib/base/process.mjs';
 import { makeRegressPage } from './lib/drawing/page/regress.mjs';
 import { judgeRegress, playRegress } from './lib/judging/regress.mjs';
@@ -28,6 +29,8 @@ both: a fresh server per run, in the order A B B A ..., then compares them (scri
                          (a pair with an invalid measurement is repeated, at most twice)
   --out FOLDER           where the runs go (results/regress-...); with the same folder an
                          interrupted call continues
+  --history FILE         remembers the verdicts, and says when the third in a row is none
+                         (results/regress-history.json; with --out none unless it is given)
   --threshold EXPR       judged for both, like those of the scenario: what A holds, B must hold
   --primary METRIC,...   --min-effect [METRIC=]5%   --alpha 0.05      as in scripts/compare
 exit: 0 no regression; 99 a regression (also if B crashes, drops or refuses connections, or does
@@ -35,12 +38,13 @@ exit: 0 no regression; 99 a regression (also if B crashes, drops or refuses conn
       (call again with --out to continue)`;
 
 const OWN = { '--a': true, '--b': true, '--baseline': true, '--repeats': true, '--max-time': true,
-  '--out': true, '--primary': true, '--alpha': true, '--min-effect': true };
+  '--out': true, '--history': true, '--primary': true, '--alpha': true, '--min-effect': true };
 
 function readArguments(argv) {
   const { own, client, names } = commandLine(argv, OWN, MANY_RUNS_REFUSED);
   const given = { a: null, b: null, baseline: null, repeats: 10, max_ms: 30 * 60000, out: null,
-    scenarios: names.map((name) => path.resolve(name)), client, options: { effects: {} } };
+    history: null, scenarios: names.map((name) => path.resolve(name)), client,
+    options: { effects: {} } };
   for (const [name, value] of own) {
     if (name === '--repeats') given.repeats = Number(value);
     else if (name === '--max-time') given.max_ms = durationMs(value);
@@ -131,23 +135,38 @@ async function main(argv) {
     say(`interrupted: scripts/regress ... --out ${shown(folder)} continues from here`);
     return 130;
   }
-  return judgeAll(given, folder, labels);
+  return judgeAll(given, folder, labels, repeatText(argv));
 }
 
-function judgeAll(given, folder, labels) {
+/** The same again, into a new folder: in one that has runs already nothing would be played. */
+function repeatText(argv) {
+  const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
+  const at = argv.findIndex((word, i) => i < end && /^--out(=|$)/.test(word));
+  const rest = at < 0 ? argv : argv.filter((_, i) => i !== at &&
+    (i !== at + 1 || argv[at].includes('=')));
+  return commandText([shown(path.join(SCRIPTS, ON_WINDOWS ? 'regress.cmd' : 'regress')), ...rest]);
+}
+
+function judgeAll(given, folder, labels, repeat) {
+  const history = given.history ?? (given.out ? null : path.join(RESULTS, 'regress-history.json'));
   // Several scenarios are several chances of a false alarm: they share the accepted rate.
   const alpha = (given.options.alpha ?? ALPHA) / given.scenarios.length;
   const codes = given.scenarios.map((scenario) => {
-    const outcome = judgeRegress(folder, scenario, { repeats: given.repeats, labels,
+    const name = path.basename(scenario, '.json');
+    const noted = (code, reasons) => (history === null ? null
+      : abstainedText(noteVerdict(history, folder, name, code, reasons)));
+    const further = (outcome, page) => ({ page: shown(page), repeat,
+      abstained: noted(outcome.exit_code, outcome.reasons) });
+    const outcome = judgeRegress(folder, scenario, { repeats: given.repeats, labels, further,
       page: makeRegressPage, options: { ...given.options, alpha } });
-    console.log(`\n${path.basename(scenario, '.json')}`);
+    console.log(`\n${name}`);
     if (!outcome) {
-      console.log('nothing can be concluded: no pair of runs was played');
+      console.log(['nothing can be concluded: no pair of runs was played',
+        noted(3, ['no pair of runs was played'])].filter(Boolean).join('\n'));
       return 3;
     }
-    console.log(`${verdictTable(outcome)}\n\n${verdictSummary(outcome)}`);
-    const page = path.join(folder, path.basename(scenario, '.json'), 'report.html');
-    if (fs.existsSync(page)) console.log(`page  ${shown(page)}`);
+    console.log([`${verdictTable(outcome)}\n`, verdictSummary(outcome), furtherText(outcome)]
+      .join('\n'));
     return outcome.exit_code;
   });
   return codes.includes(99) ? 99 : codes.includes(3) ? 3 : 0;

@@ -225,9 +225,9 @@ test('a rate that fell to zero is a regression, a cost of 0 is not', () => {
   assert.equal(fell.exit_code, 99);
   assert.match(verdictSummary(fell), /REGRESSION: rate\.achieved fell to zero/);
   const cost = makeSets(10, (side) => (run) => {
-    if (side === 'b') run.client.resources = { cpu_user_s: 0, cpu_system_s: 0, rss_max_bytes: 1 };
+    if (side === 'b') run.server.resources = { cpu_user_s: 0, cpu_system_s: 0, rss_max_bytes: 1 };
   });
-  assert.equal(compareRuns(cost.a, cost.b, { primary: ['resources.cpu'] }).exit_code, 3);
+  assert.equal(compareRuns(cost.a, cost.b, { primary: ['server.resources.cpu'] }).exit_code, 3);
 });
 
 test('a regression that is shown stays one beside what cannot be known', () => {

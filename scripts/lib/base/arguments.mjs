@@ -192,3 +192,12 @@ export const MANY_RUNS_REFUSED = { '--host': OWN_SERVER, '--port': OWN_SERVER,
   '--target': OWN_SERVER, '--run-id': 'every run has its own', '--ndjson': EACH_RUN,
   '--openmetrics': EACH_RUN, '--out': 'every run has its own folder (--out FOLDER: the one above)',
   '--check': 'scripts/stress --check prints the plan', '--version': 'dummyclient has that' };
+
+/** Words as a shell of this system (or of `platform`) reads them from one line. */
+export function commandText(words, platform = process.platform) {
+  return words.map((word) => {
+    if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word)) return word;
+    return platform === 'win32' ? `"${word.replaceAll('"', '\\"')}"`
+      : `'${word.replaceAll('\'', '\'\\\'\'')}'`;
+  }).join(' ');
+}

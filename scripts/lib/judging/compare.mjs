@@ -1,6 +1,7 @@
 // Judges repeats of two versions: which metrics changed, by how much, and how sure that is.
 
 import { judgeFacts, failedRuns } from './compare_facts.mjs';
+import { partMetrics } from './compare_parts.mjs';
 import { formatMetric, metricNames, metricOf, METRICS_SHOWN } from '../results/metrics.mjs';
 import { InputError } from '../results/result.mjs';
 import { BLOCKS_LEAST, compareBlocks, compareSets, holm, median, makeRandom, repeatsLeast }
@@ -171,7 +172,7 @@ function verdictOf(row, alpha) {
   return significant ? 'small' : 'unclear';
 }
 
-function checkPrimary(names, runs) {
+function checkNames(names, runs) {
   const [run] = runs;
   const known = metricNames(run);
   for (const name of names) {
@@ -182,6 +183,15 @@ function checkPrimary(names, runs) {
     throw new InputError(`no metric ${name} in ${run.clientFile}` +
       `${near ? `; did you mean ${near}?` : ''}`);
   }
+}
+
+/** A metric of which neither more nor less is better never regresses: a gate that cannot close. */
+function checkDirections(primary, runs) {
+  const found = (name) => runs.map((run) => metricOf(run, name)).find(Boolean);
+  const name = primary.find((one) => found(one) && !found(one).better);
+  if (name === undefined) return;
+  throw new InputError(`--primary ${name}: neither more nor less of it is better for a server, ` +
+    'so it cannot decide; leave it out (see --primary in --help)');
 }
 
 /** The blocks whose runs can be compared, and a note on what was left out: runs in which the client
@@ -220,8 +230,9 @@ export function compareRuns(baseline, candidate, given = {}) {
   const all = [...baseline, ...candidate];
   if (all.length) checkScenarios(all);
   for (const name of [options.primary, Object.keys(options.effects)]) {
-    if (all.length) checkPrimary(name, all);
+    if (all.length) checkNames(name, all);
   }
+  checkDirections(options.primary, all);
   const failed = failedRuns(baseline, candidate);
   const { invalid, blocks, notes } = chooseBlocks(baseline, candidate, failed);
   const paired = blocks.length >= BLOCKS_LEAST;
@@ -266,14 +277,14 @@ function buildOf(run) {
 }
 
 function makeRows(a, b, blocks, options) {
-  const names = [...new Set([...options.primary, ...METRICS_SHOWN])];
+  const names = [...new Set([...options.primary, ...METRICS_SHOWN, ...partMetrics(a, b)])];
   const rows = names.map((name) => compareMetric(name, a, b, blocks, options)).filter(Boolean);
   for (const row of rows) row.primary = options.primary.includes(row.metric);
   const tested = rows.filter((row) => row.primary && row.p !== undefined);
   holm(tested.map((row) => row.p)).forEach((p, i) => { tested[i].p_holm = p; });
   for (const row of rows) {
     row.verdict = row.p === undefined ? missingVerdict(row) : verdictOf(row, options.alpha);
-    const few = row.primary && row.p_least * tested.length > options.alpha;
+    const few = row.p_least * (row.primary ? tested.length : 1) > options.alpha;
     if (few && row.verdict !== 'same') row.verdict = 'undecided';
   }
   return rows;

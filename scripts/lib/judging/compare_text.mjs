@@ -2,39 +2,55 @@
 
 import { escapeHtml, formatChange, showText } from '../base/format.mjs';
 import { formatRow, regressedOf, VERDICTS } from './compare.mjs';
+import { partOf, whereTexts } from './compare_parts.mjs';
 import { metricOf } from '../results/metrics.mjs';
 
 const WORDS = { regressed: 'REGRESSED', improved: 'improved', same: 'same', small: 'small change',
   unclear: 'no change shown', undecided: 'undecided: too few runs', changed: 'changed',
   missing: 'missing', lost: 'MISSING at the candidate' };
 
+/** An interval without 1 beside "no change shown" would contradict it: there were too few runs. */
+function wordOf({ verdict, ratio_low: low, ratio_high: high }) {
+  return WORDS[verdict === 'unclear' && (low > 1 || high < 1) ? 'undecided' : verdict];
+}
+
 /** A row as seven texts, under COMPARE_HEAD. */
 export function verdictCells(row) {
   if (row.p === undefined) {
     const value = (one) => (one === null ? '–' : formatRow(row, one));
     return [row.metric, value(row.baseline_median), value(row.candidate_median), '–', '–', '–',
-      WORDS[row.verdict]];
+      wordOf(row)];
   }
   const p = row.p_holm ?? row.p;
   return [row.metric + (row.at_least ? ' (≥)' : ''), formatRow(row, row.baseline_median),
     formatRow(row, row.candidate_median), formatChange(row.ratio),
     `${formatChange(row.ratio_low)} .. ${formatChange(row.ratio_high)}`,
-    p < 0.001 ? '<0.001' : p.toFixed(3), WORDS[row.verdict]];
+    p < 0.001 ? '<0.001' : p.toFixed(3), wordOf(row)];
 }
 
 export const COMPARE_HEAD = ['metric', 'baseline', 'candidate', 'change', '95% interval', 'p', ''];
 
+/** The rows that decide, those of the parts of the scenario, and the others. */
+function rowGroups({ rows }) {
+  const others = rows.filter((row) => !row.primary);
+  return { primary: rows.filter((row) => row.primary),
+    parts: others.filter((row) => partOf(row.metric)),
+    others: others.filter((row) => !partOf(row.metric)) };
+}
+
 /** The table that is printed. */
 export function verdictTable(outcome) {
-  const primary = outcome.rows.filter((row) => row.primary).map(verdictCells);
-  const others = outcome.rows.filter((row) => !row.primary).map(verdictCells);
-  const all = [COMPARE_HEAD, ...primary, ...others];
+  const groups = rowGroups(outcome);
+  const [primary, parts, others] = [groups.primary, groups.parts, groups.others]
+    .map((rows) => rows.map(verdictCells));
+  const all = [COMPARE_HEAD, ...primary, ...parts, ...others];
   const widths = COMPARE_HEAD.map((_, i) => Math.max(...all.map((row) => [...row[i]].length)));
   const line = (row) => row.map((cell, i) => {
     const pad = ' '.repeat(widths[i] - [...cell].length);
     return i === 0 || i === COMPARE_HEAD.length - 1 ? cell + pad : pad + cell;
   }).join('  ').trimEnd();
   const text = [line(COMPARE_HEAD), ...primary.map(line)];
+  if (parts.length) text.push('', 'where:', ...parts.map(line));
   if (others.length) text.push('', 'informative:', ...others.map(line));
   return text.join('\n');
 }
@@ -51,17 +67,35 @@ export function regressedTexts(outcome) {
 function remarksOf(outcome) {
   const word = outcome.exit_code === 99 ? 'also inconclusive' : 'cannot conclude';
   return [...outcome.facts.filter((fact) => !fact.regressed).map(({ text }) => text),
-    ...outcome.reasons.map((reason) => `${word}: ${reason}`)];
+    ...outcome.reasons.map((reason) => `${word}: ${reason}`),
+    ...(outcome.abstained ? [outcome.abstained] : [])];
+}
+
+/** Where to look further: [name, text] each. */
+function furtherOf({ page, repeat }) {
+  return [['page', page], ['repeat', repeat]].filter(([, text]) => text);
+}
+
+/** The same as lines. */
+export function furtherText(outcome) {
+  return furtherOf(outcome).map(([name, text]) => `${name}  ${text}`).join('\n');
 }
 
 /** The lines around the table: what was compared, and the verdict. */
 export function verdictSummary(outcome) {
-  const lines = [...outcome.notes, ...remarksOf(outcome)];
+  const lines = [...outcome.notes, ...remarksOf(outcome), ...whereTexts(outcome)];
   const listed = regressedTexts(outcome).join(', ');
   lines.push(outcome.exit_code === 99 ? `REGRESSION: ${listed}`
     : outcome.exit_code === 3 ? `${VERDICTS[3].title}${listed ? ` (seen: ${listed})` : ''}`
       : 'no regression');
   return lines.join('\n');
+}
+
+/** Text as it is, in a fence that is longer than what it holds. */
+function markdownCode(text) {
+  const longest = Math.max(0, ...(text.match(/`+/g) ?? []).map((ticks) => ticks.length));
+  const fence = '`'.repeat(longest + 1);
+  return longest ? `${fence} ${text} ${fence}` : fence + text + fence;
 }
 
 export function verdictMarkdown(outcome) {
@@ -74,18 +108,28 @@ export function verdictMarkdown(outcome) {
     line[6] = marks[one.verdict] ?? line[6];
     return row(line);
   });
-  const primary = outcome.rows.filter((one) => one.primary);
-  const others = outcome.rows.filter((one) => !one.primary);
+  const { primary, parts, others } = rowGroups(outcome);
   const head = [row(COMPARE_HEAD), row(['---', '---:', '---:', '---:', '---:', '---:', '---'])];
   const { mark, title } = VERDICTS[outcome.exit_code];
   const lines = [`### ${mark} ${title} – ${outcome.scenario}`, '',
     ...regressedTexts(outcome).map((text) => `- ${outcome.exit_code === 99 ? `**${text}**`
       : `seen: ${text}`}`),
+    ...whereTexts(outcome).map((text) => `  - ${text}`),
     ...remarksOf(outcome).map((text) => `- ${text}`),
     ...outcome.notes.map((note) => `- ${note}`), '', ...head, ...body(primary), '',
+    ...(parts.length ? ['Where:', '', ...head, ...body(parts), ''] : []),
     '<details><summary>Other metrics (informative)</summary>', '', ...head, ...body(others), '',
-    '</details>', ''];
+    '</details>', '',
+    ...furtherOf(outcome).flatMap(([name, text]) => [`${name}: ${markdownCode(text)}`, ''])];
   return lines.map((line) => showText(line)).join('\n');
+}
+
+/** A row with its columns named, for where no head is above them. */
+export function verdictLine(row) {
+  const [metric, baseline, candidate, change, interval, p, word] = verdictCells(row);
+  const measured = row.p === undefined ? '' : `, change ${change} (95% interval ${interval}), ` +
+    `p ${p}`;
+  return `${metric}: ${word}: baseline ${baseline}, candidate ${candidate}${measured}`;
 }
 
 /** One test case per fact and primary metric; what cannot be concluded is an error, not a pass. A
@@ -93,17 +137,21 @@ export function verdictMarkdown(outcome) {
 export function verdictJunit(outcome) {
   const found = outcome.exit_code === 99;
   const regressed = new Set(found ? regressedOf(outcome) : []);
+  const more = escapeHtml([...whereTexts(outcome),
+    ...furtherOf(outcome).map(([name, text]) => `${name}: ${text}`)].join('\n'));
   const one = (name, text, failed) => '    <testcase classname="dummyload.compare" ' +
-    `name="${escapeHtml(name)}">${failed ? `<failure message="${escapeHtml(text)}"/>`
+    `name="${escapeHtml(name)}">${failed
+      ? `<failure message="${escapeHtml(text)}">${escapeHtml(text)}\n${more}</failure>`
       : `<system-out>${escapeHtml(text)}</system-out>`}</testcase>`;
   const cases = [
     ...outcome.facts.map((fact) => one(fact.name, fact.text, regressed.has(fact))),
-    ...outcome.rows.filter((row) => row.primary).map((row) => one(row.metric,
-      verdictCells(row).join(' '), regressed.has(row)))];
+    ...outcome.rows.filter((row) => row.primary).map((row) => one(row.metric, verdictLine(row),
+      regressed.has(row)))];
   const blocked = outcome.exit_code === 3;
   if (blocked) {
+    const why = [...outcome.reasons, outcome.abstained].filter(Boolean).join('; ');
     cases.push('    <testcase classname="dummyload.compare" name="conclusion"><error message="' +
-      `${escapeHtml(outcome.reasons.join('; '))}"/></testcase>`);
+      `${escapeHtml(why)}">${more}</error></testcase>`);
   }
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n` +
     `  <testsuite name="${escapeHtml(`dummyload ${outcome.scenario}`)}" tests="${cases.length}" ` +

@@ -200,7 +200,8 @@ export function readRegress(folder, scenario, repeats) {
 }
 
 /** Judges one scenario, writes compare.{md,json,xml} beside its runs, and report.html: what
- *  given.page makes of the outcome, the runs and the labels. */
+ *  given.page makes of the outcome, the runs and the labels. given.further(outcome, file): what
+ *  else the files say, beside the page. */
 export function judgeRegress(folder, scenario, given) {
   const runs = readRegress(folder, scenario, given.repeats);
   const out = path.join(folder, path.basename(scenario, '.json'));
@@ -209,9 +210,11 @@ export function judgeRegress(folder, scenario, given) {
   if (!runs.a.length && !started) return null;
   const outcome = compareRuns(runs.a, runs.b, { ...given.options, started,
     scenario: path.basename(scenario, '.json') });
+  const page = path.join(out, 'report.html');
+  Object.assign(outcome, given.further?.(outcome, page));
   writeComparison(outcome, runs.a, runs.b, { markdown: path.join(out, 'compare.md'),
     json: path.join(out, 'compare.json'), junit: path.join(out, 'compare.xml'),
     'github-benchmark': path.join(out, 'benchmark'), benchstat: path.join(out, 'benchstat') });
-  writeWholeFile(path.join(out, 'report.html'), given.page(outcome, runs, given.labels));
+  writeWholeFile(page, given.page(outcome, runs, given.labels));
   return outcome;
 }

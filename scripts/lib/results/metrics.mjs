@@ -126,7 +126,9 @@ export function metricOf(run, name) {
     const server = run.server ?? watchedResult(run);
     return server ? fromResult(server, path.slice(1)) : null;
   }
-  return fromResult(run.client, path);
+  const metric = fromResult(run.client, path);
+  // What the load generator itself takes is no merit and no fault of the server.
+  return metric && path[0] === 'resources' ? { ...metric, better: null } : metric;
 }
 
 export function formatMetric(metric) {
