@@ -1,6 +1,7 @@
 #include "program/program.h"
 
 #include "core/must.h"
+#include "proto/websocket.h"
 #include "scenario/tree.h"
 
 #include <inttypes.h>
@@ -72,8 +73,9 @@ static const struct message *program__message(struct program *program,
     message->has_variables = program__has_source(message, OPERAND_VARIABLE);
     message->is_numbered = program__has_source(message, OPERAND_SEQUENCE);
     program->numbers = program->numbers || message->is_numbered;
-    if (body->bytes_min != body->bytes_max) {
-        return message;
+    bool fragments = framing->websocket != NULL && framing->websocket->fragment_bytes > 0;
+    if (body->bytes_min != body->bytes_max || fragments) {
+        return message; /* the heads of fragments are as many as they are */
     }
     message->frame_bytes = frame_encoded_bytes(framing, send->id, body->bytes_min);
     message->head_bytes =

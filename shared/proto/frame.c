@@ -192,7 +192,7 @@ uint32_t frame_encoded_bytes(const struct framing *framing, uint32_t id, uint32_
         return 0;
     }
     return (uint32_t)whole +
-           (framing->websocket != NULL ? websocket_head_bytes(framing->websocket, whole) : 0);
+           (framing->websocket != NULL ? websocket_heads_bytes(framing->websocket, whole) : 0);
 }
 
 uint32_t frame_write_head(const struct framing *framing, uint32_t id, uint32_t body_bytes,
@@ -243,7 +243,7 @@ uint32_t frame_seal(const struct framing *framing, void *state, const struct fra
     if (framing->websocket == NULL) {
         return codec_of(framing)->seal(framing, state, sealing);
     }
-    uint32_t carrier_bytes = websocket_read_head_bytes(sealing->message);
+    uint32_t carrier_bytes = frame_carrier_bytes(framing, sealing->message);
     struct frame_sealing inner = *sealing;
     inner.message += carrier_bytes;
     inner.bytes -= carrier_bytes;
@@ -254,13 +254,13 @@ uint32_t frame_seal(const struct framing *framing, void *state, const struct fra
 void frame_mask(const struct framing *framing, void *state, uint8_t *message, uint32_t bytes)
 {
     if (framing->websocket != NULL) {
-        websocket_mask(state, message, bytes);
+        websocket_mask(framing->websocket, state, message, bytes);
     }
 }
 
 uint32_t frame_carrier_bytes(const struct framing *framing, const uint8_t *message)
 {
-    return framing->websocket != NULL ? websocket_read_head_bytes(message) : 0;
+    return framing->websocket != NULL ? websocket_carrier_bytes(framing->websocket, message) : 0;
 }
 
 bool framing_attribute(const struct framing *framing, uint32_t index,

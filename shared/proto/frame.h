@@ -230,10 +230,11 @@ struct frame_sealing {
 uint32_t frame_seal(const struct framing *framing, void *state,
                     const struct frame_sealing *sealing);
 /* What was made ready by frame_write_head() and frame_seal() becomes what is sent: the last step,
- * because a client's WebSocket masks it. Without a WebSocket it does nothing. */
+ * because a client's WebSocket masks it, and may cut it into fragments. Without a WebSocket it does
+ * nothing. */
 void frame_mask(const struct framing *framing, void *state, uint8_t *message, uint32_t bytes);
-/* Of a message that is ready: the bytes before those of the framing itself, which are the head of
- * the WebSocket's frame. 0 without a WebSocket. */
+/* Of a message that is ready: the bytes before those of the framing itself, which are for the heads
+ * of the WebSocket's frames. 0 without a WebSocket. */
 uint32_t frame_carrier_bytes(const struct framing *framing, const uint8_t *message);
 /* Why these bytes were refused with this status, in words that follow "expected". */
 void frame_explain(const struct framing *framing, void *state, enum frame_status status,

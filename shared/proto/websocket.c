@@ -45,12 +45,29 @@ static void websocket__xor(const uint8_t mask[4], uint32_t at, uint8_t *data, si
     }
 }
 
-uint32_t websocket_head_bytes(const struct framing_websocket *settings, uint64_t payload_bytes)
+static uint32_t websocket__head_bytes(const struct framing_websocket *settings,
+                                      uint64_t payload_bytes)
 {
     uint32_t size_bytes = payload_bytes < WEBSOCKET_SIZE_16 ? 0
                           : payload_bytes <= UINT16_MAX     ? 2
                                                             : 8;
     return 2 + size_bytes + (settings->is_server ? 0 : WEBSOCKET_MASK_BYTES);
+}
+
+static bool websocket__fragments(const struct framing_websocket *settings, uint64_t payload_bytes)
+{
+    return settings->fragment_bytes > 0 && payload_bytes > settings->fragment_bytes;
+}
+
+uint32_t websocket_heads_bytes(const struct framing_websocket *settings, uint64_t payload_bytes)
+{
+    if (!websocket__fragments(settings, payload_bytes)) {
+        return websocket__head_bytes(settings, payload_bytes);
+    }
+    uint64_t whole_count = payload_bytes / settings->fragment_bytes;
+    uint64_t rest_bytes = payload_bytes % settings->fragment_bytes;
+    return (uint32_t)(whole_count * websocket__head_bytes(settings, settings->fragment_bytes)) +
+           (rest_bytes > 0 ? websocket__head_bytes(settings, rest_bytes) : 0);
 }
 
 static uint32_t websocket__write_head(uint8_t opcode, bool is_server, uint64_t payload_bytes,
@@ -82,7 +99,10 @@ uint32_t websocket_write_head(const struct framing_websocket *settings, uint64_t
                               uint8_t *out)
 {
     uint8_t opcode = settings->is_text ? WEBSOCKET_TEXT : WEBSOCKET_BINARY;
-    return websocket__write_head(opcode, settings->is_server, payload_bytes, out);
+    uint32_t head_bytes = websocket__write_head(opcode, settings->is_server, payload_bytes, out);
+    uint32_t heads_bytes = websocket_heads_bytes(settings, payload_bytes);
+    must(head_bytes <= heads_bytes);
+    return heads_bytes;
 }
 
 /* Where the mask is, by the size in the second byte. */
@@ -92,22 +112,84 @@ static uint32_t websocket__mask_offset(const uint8_t *head)
     return size < WEBSOCKET_SIZE_16 ? 2 : size == WEBSOCKET_SIZE_16 ? 4 : 10;
 }
 
-uint32_t websocket_read_head_bytes(const uint8_t *message)
+static uint32_t websocket__read_head_bytes(const uint8_t *message)
 {
     bool is_masked = (message[1] & WEBSOCKET_MASKED) != 0;
     return websocket__mask_offset(message) + (is_masked ? WEBSOCKET_MASK_BYTES : 0);
 }
 
-void websocket_mask(struct websocket *ws, uint8_t *message, uint32_t bytes)
+/* One frame: the mask goes into its head, and over the payload. */
+static void websocket__mask(struct websocket *ws, uint8_t *frame, uint32_t bytes)
 {
-    if ((message[1] & WEBSOCKET_MASKED) == 0) {
+    if ((frame[1] & WEBSOCKET_MASKED) == 0) {
         return; /* a server's */
     }
-    uint32_t at = websocket__mask_offset(message);
+    uint32_t at = websocket__mask_offset(frame);
     uint64_t drawn = prng_mix(ws->key, ws->masks_count++);
-    memcpy(message + at, &drawn, WEBSOCKET_MASK_BYTES);
+    memcpy(frame + at, &drawn, WEBSOCKET_MASK_BYTES);
     at += WEBSOCKET_MASK_BYTES;
-    websocket__xor(message + at - WEBSOCKET_MASK_BYTES, 0, message + at, bytes - at);
+    websocket__xor(frame + at - WEBSOCKET_MASK_BYTES, 0, frame + at, bytes - at);
+}
+
+/* The payload is behind the room for all heads, so it moves to the front, a fragment at a time. */
+static void websocket__fragment(const struct framing_websocket *settings, struct websocket *ws,
+                                uint8_t *out, const uint8_t *payload, uint64_t payload_bytes)
+{
+    uint8_t opcode = out[0] & WEBSOCKET_OPCODE;
+    while (payload_bytes > 0) {
+        bool is_last = !websocket__fragments(settings, payload_bytes);
+        uint32_t bytes = is_last ? (uint32_t)payload_bytes : settings->fragment_bytes;
+        uint32_t head_bytes = websocket__write_head(opcode, settings->is_server, bytes, out);
+        out[0] = is_last ? out[0] : opcode;
+        memmove(out + head_bytes, payload, bytes);
+        websocket__mask(ws, out, head_bytes + bytes);
+        opcode = WEBSOCKET_CONTINUATION;
+        out += head_bytes + bytes;
+        payload += bytes;
+        payload_bytes -= bytes;
+    }
+}
+
+/* The size, in the shortest form (RFC 6455, 5.2). */
+static enum websocket_refusal websocket__read_size(const uint8_t *head, uint64_t *size)
+{
+    uint32_t end = websocket__mask_offset(head);
+    *size = head[1] & WEBSOCKET_SIZE;
+    if (end == 2) {
+        return WEBSOCKET_TAKEN;
+    }
+    *size = 0;
+    for (uint32_t i = 2; i < end; i++) {
+        *size = *size << 8 | head[i];
+    }
+    if (*size > INT64_MAX) {
+        return WEBSOCKET_SIZE_TOO_WIDE;
+    }
+    return *size < WEBSOCKET_SIZE_16 || (end == 10 && *size <= UINT16_MAX)
+               ? WEBSOCKET_SIZE_NOT_SHORTEST
+               : WEBSOCKET_TAKEN;
+}
+
+uint32_t websocket_carrier_bytes(const struct framing_websocket *settings, const uint8_t *message)
+{
+    uint64_t size;
+    if (settings->fragment_bytes == 0) {
+        return websocket__read_head_bytes(message);
+    }
+    must(websocket__read_size(message, &size) == WEBSOCKET_TAKEN);
+    return websocket_heads_bytes(settings, size);
+}
+
+void websocket_mask(const struct framing_websocket *settings, struct websocket *ws,
+                    uint8_t *message, uint32_t bytes)
+{
+    uint32_t carrier_bytes = websocket_carrier_bytes(settings, message);
+    uint32_t payload_bytes = bytes - carrier_bytes;
+    if (websocket__fragments(settings, payload_bytes)) {
+        websocket__fragment(settings, ws, message, message + carrier_bytes, payload_bytes);
+    } else {
+        websocket__mask(ws, message, bytes);
+    }
 }
 
 /* --- Text. */
@@ -192,7 +274,7 @@ static struct span websocket__close(const struct framing *framing, struct websoc
         out[at] = (uint8_t)(code >> 8);
         out[at + 1] = (uint8_t)code;
     }
-    websocket_mask(ws, out, at + payload_bytes);
+    websocket__mask(ws, out, at + payload_bytes);
     ws->finishes = true;
     return (struct span){.data = out, .bytes = at + payload_bytes};
 }
@@ -261,26 +343,6 @@ static enum websocket_refusal websocket__judge(const struct framing_websocket *s
     return within ? WEBSOCKET_MESSAGE_WITHIN : WEBSOCKET_TAKEN;
 }
 
-/* The size, in the shortest form (RFC 6455, 5.2). */
-static enum websocket_refusal websocket__read_size(const uint8_t *head, uint64_t *size)
-{
-    uint32_t end = websocket__mask_offset(head);
-    *size = head[1] & WEBSOCKET_SIZE;
-    if (end == 2) {
-        return WEBSOCKET_TAKEN;
-    }
-    *size = 0;
-    for (uint32_t i = 2; i < end; i++) {
-        *size = *size << 8 | head[i];
-    }
-    if (*size > INT64_MAX) {
-        return WEBSOCKET_SIZE_TOO_WIDE;
-    }
-    return *size < WEBSOCKET_SIZE_16 || (end == 10 && *size <= UINT16_MAX)
-               ? WEBSOCKET_SIZE_NOT_SHORTEST
-               : WEBSOCKET_TAKEN;
-}
-
 /* A head that is whole: the frame begins. */
 static enum frame_status websocket__begin(const struct framing *framing, struct websocket *ws,
                                           const uint8_t *head, uint32_t head_bytes)
@@ -324,12 +386,12 @@ static enum frame_status websocket__read_head(const struct framing *framing, str
 {
     const uint8_t *head = ws->head_bytes > 0 ? ws->head : data;
     size_t there = ws->head_bytes > 0 ? ws->head_bytes : bytes;
-    uint32_t wanted = there >= 2 ? websocket_read_head_bytes(head) : 2;
+    uint32_t wanted = there >= 2 ? websocket__read_head_bytes(head) : 2;
     if (there < wanted || head == ws->head) {
         head = ws->head;
         while (piece->skipped_bytes < bytes && ws->head_bytes < wanted) {
             ws->head[ws->head_bytes++] = data[piece->skipped_bytes++];
-            wanted = ws->head_bytes >= 2 ? websocket_read_head_bytes(ws->head) : 2;
+            wanted = ws->head_bytes >= 2 ? websocket__read_head_bytes(ws->head) : 2;
         }
         if (ws->head_bytes < 2) {
             return FRAME_PARTIAL;
@@ -393,9 +455,9 @@ static enum frame_status websocket__on_control(const struct framing *framing, st
     if (opcode == WEBSOCKET_PING && !ws->finishes) {
         bool is_server = framing->websocket->is_server;
         uint8_t *out =
-            ws->room + WEBSOCKET_CONTROL_OFFSET - websocket_head_bytes(framing->websocket, 0);
+            ws->room + WEBSOCKET_CONTROL_OFFSET - websocket__head_bytes(framing->websocket, 0);
         uint32_t at = websocket__write_head(WEBSOCKET_PONG, is_server, ws->control_bytes, out);
-        websocket_mask(ws, out, at + ws->control_bytes);
+        websocket__mask(ws, out, at + ws->control_bytes);
         ws->reply = (struct span){.data = out, .bytes = at + ws->control_bytes};
     }
     return FRAME_COMPLETE;
@@ -494,7 +556,7 @@ uint64_t websocket_sent_bytes(const uint8_t *data, size_t bytes, bool *is_messag
         }
         return 0;
     }
-    uint32_t head_bytes = websocket_read_head_bytes(data);
+    uint32_t head_bytes = websocket__read_head_bytes(data);
     if (bytes < head_bytes || websocket__read_size(data, &size) != WEBSOCKET_TAKEN ||
         bytes - head_bytes < size) {
         return 0;

@@ -30,10 +30,11 @@ enum { WEBSOCKET_HEAD_BYTES_MAX = 14 };
 
 struct framing_websocket {
     bool is_server;
-    bool is_text;         /* what is sent is text; else binary. Either may come */
-    bool has_host;        /* headers has a Host */
-    const char *path;     /* client: what it asks for; never NULL */
-    const char *headers;  /* client: more lines of its request, "Name: value\r\n"; may be NULL */
+    bool is_text;            /* what is sent is text; else binary. Either may come */
+    bool has_host;           /* headers has a Host */
+    uint32_t fragment_bytes; /* client: of a message in one frame at most; 0: each is one frame */
+    const char *path;        /* client: what it asks for; never NULL */
+    const char *headers;     /* client: more lines of its request, "Name: value\r\n"; may be NULL */
     const char *protocol; /* client: those it asks for, with ", " between; server: the one that it
                              chooses when it is asked for. NULL: a server chooses the first that
                              it is asked for, a client asks for none */

@@ -127,13 +127,18 @@ void websocket_refuse_inside(const struct framing *framing, struct websocket *ws
 uint32_t websocket_waiting_bytes(const struct websocket *ws);
 /* Our close frame with 1000, once. */
 struct span websocket_finish(const struct framing *framing, struct websocket *ws);
-uint32_t websocket_head_bytes(const struct framing_websocket *settings, uint64_t payload_bytes);
+/* Of the heads of all frames of a message: of one, or of its fragments. */
+uint32_t websocket_heads_bytes(const struct framing_websocket *settings, uint64_t payload_bytes);
+/* In front of a payload: the head of one frame. That of a message in fragments has the room for
+ * their heads behind it. Returns the bytes of both. */
 uint32_t websocket_write_head(const struct framing_websocket *settings, uint64_t payload_bytes,
                               uint8_t *out);
-/* Of a frame that was made here. */
-uint32_t websocket_read_head_bytes(const uint8_t *message);
-/* The mask goes into the head, and over the payload; a server's frames stay as they are. */
-void websocket_mask(struct websocket *ws, uint8_t *message, uint32_t bytes);
+/* The same, of what it has written. */
+uint32_t websocket_carrier_bytes(const struct framing_websocket *settings, const uint8_t *message);
+/* A message becomes its frames: a client's are masked, and are the fragments that it is sent in;
+ * a server's stay as they are. */
+void websocket_mask(const struct framing_websocket *settings, struct websocket *ws,
+                    uint8_t *message, uint32_t bytes);
 /* False: these bytes cannot follow; *wrong is where. */
 bool websocket_utf8(struct websocket_utf8 *utf8, const uint8_t *data, size_t bytes, size_t *wrong);
 

@@ -162,6 +162,8 @@ function richOnes() {
     framed({ type: 'websocket', path: '/a?b=1', headers: { Origin: 'http://a', b: '' },
       protocol: 'a, b', message: 'text', frame_bytes_max: 1000 },
     { send: { body: { text: 'a' } } }),
+    framed({ type: 'websocket', fragment_bytes: 1, frame_bytes_max: 16777216 },
+      { send: { body: { text: 'ab' } } }),
     framed({ type: 'websocket', inside: { type: 'fixed', bytes: 4 } },
       { send: { body: { text: 'abcd' } } }),
     framed({ type: 'codec', byte_order: 'big', options: { key: 7 } },

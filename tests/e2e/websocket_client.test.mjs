@@ -118,6 +118,52 @@ test('npm ws: fragments with pings between them; each ping is answered', LIMIT, 
   assert.equal(pongs, pings);
 });
 
+/** The frames of messages in a client's bytes: "2:7+" is a beginning of 7 bytes, binary. */
+function framesIn(bytes) {
+  const frames = [];
+  for (let at = 0; at < bytes.length;) {
+    const short = bytes[at + 1] & 0x7f;
+    const size = short < 126 ? short
+      : short === 126 ? bytes.readUInt16BE(at + 2) : Number(bytes.readBigUInt64BE(at + 2));
+    const opcode = bytes[at] & 0xf;
+    if (opcode < 8) frames.push(`${opcode}:${size}${bytes[at] & 0x80 ? '' : '+'}`);
+    at += 2 + (short < 126 ? 0 : short === 126 ? 2 : 8) + 4 + size;
+  }
+  return frames;
+}
+
+const FRAGMENTS = [
+  [{ fragment_bytes: 1000 }, { random: { bytes: 2500 } }, ['2:1000+', '0:1000+', '0:500']],
+  [{ fragment_bytes: 1 }, { text: 'abc' }, ['2:1+', '0:1+', '0:1']],
+  [{ fragment_bytes: 3, message: 'text' }, { json: { a: 'größer €' } },
+    ['1:3+', '0:3+', '0:3+', '0:3+', '0:3+', '0:3+', '0:2']],
+  [{ fragment_bytes: 8 }, { random: { bytes: 8 } }, ['2:8']],
+  [{ fragment_bytes: 65536 }, { random: { bytes: 200000 } },
+    ['2:65536+', '0:65536+', '0:65536+', '0:3392']],
+  [{ fragment_bytes: 3, inside: { type: 'length', header: [{ size: 'u16' },
+    { crc32: 'body' }] } }, { text: 'hello' }, ['2:3+', '0:3+', '0:3+', '0:2']],
+];
+
+test('npm ws: what is sent is in fragments', LIMIT, async (t) => {
+  let comes = Buffer.alloc(0);
+  const { port } = await startWs(t, (socket, request) => {
+    request.socket.on('data', (data) => { comes = Buffer.concat([comes, data]); });
+    echo(socket);
+  });
+  for (const [framing, body, frames] of FRAGMENTS) {
+    comes = Buffer.alloc(0);
+    const { program, result } = await play(t, port, echoing(framing, body,
+      { connections: 1, rate: '20/s', in_flight: 2 }));
+    assertAllAnswered({ program, result });
+    const seen = framesIn(comes);
+    assert.ok(seen.length > 0, said(program));
+    seen.forEach((frame, i) => assert.equal(frame, frames[i % frames.length]));
+    assert.equal(Number(result.totals.messages_sent), seen.length / frames.length);
+    const sent = Number(result.totals.bytes_sent) - comes.length;
+    assert.ok(sent > 0 && sent < 400, `${sent} bytes for the handshake`);
+  }
+});
+
 /** Why TLS cannot be tested; false: it can. */
 function withoutTls() {
   const { command, args, env } = programCall('dummyclient');

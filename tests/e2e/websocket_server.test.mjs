@@ -279,6 +279,13 @@ const PAIRS = [
   { handler: 'echo', framing: { type: 'websocket', message: 'text', inside: PAIR_INSIDE },
     behavior: { loop: [{ request: { name: 'echo', verify: 'same_body',
       send: { id: 7, body: { text: 'grüße ${iteration}' } } } }] } },
+  { handler: 'echo', framing: { type: 'websocket', fragment_bytes: 500 },
+    behavior: { loop: [{ request: { name: 'echo', verify: 'same_body',
+      send: { body: { random: { bytes: [0, 3000] } } } } }] } },
+  { handler: 'game', framing: { type: 'websocket', fragment_bytes: 3, inside: PAIR_INSIDE },
+    behavior: { setup: [JOIN(1, { text: 'me' }, 2)],
+      loop: [{ request: { name: 'join', send: { id: 101, body: { fields: [{ u64: 7 }] } },
+        match: { id: 102 } } }] } },
   { handler: 'chat', framing: { type: 'websocket' },
     behavior: { loop: [{ request: { name: 'say', verify: 'same_body', match: { field: 'u64@0' },
       send: { body: { random: { bytes: 40 } } } } }] } },
@@ -291,7 +298,8 @@ const PAIRS = [
 
 for (const [i, { handler, framing, behavior }] of PAIRS.entries()) {
   const inside = framing.inside ? `, frames in ${framing.message ?? 'binary'}` : '';
-  test(`the pair agrees by WebSocket: ${handler}${inside}`, LIMIT, async (t) => {
+  const cut = framing.fragment_bytes ? ', in fragments' : '';
+  test(`the pair agrees by WebSocket: ${handler}${inside}${cut}`, LIMIT, async (t) => {
     const scenario = path.join(folderFor(t), `pair-${i}.json`);
     fs.writeFileSync(scenario, JSON.stringify({ framing, load: LOAD, behaviors: [behavior] }));
     const models = serverModels();

@@ -109,6 +109,41 @@ static void play(struct seen *seen, const struct framing *framing, bool is_open,
     reassembly_close(&reassembly);
 }
 
+/* What a client sends in fragments is the message that a server takes. */
+static void check_fragments(struct span body, uint32_t fragment_bytes)
+{
+    static _Alignas(16) uint8_t sender[STATE_BYTES];
+    static _Alignas(16) uint8_t taker[STATE_BYTES];
+    const struct framing_websocket client = {.path = "/", .fragment_bytes = fragment_bytes};
+    const struct framing_websocket server = {.is_server = true};
+    const struct framing sends = {
+        .type = FRAMING_WEBSOCKET, .frame_bytes_max = FRAME_BYTES_MAX, .websocket = &client};
+    const struct framing takes = {
+        .type = FRAMING_WEBSOCKET, .frame_bytes_max = FRAME_BYTES_MAX, .websocket = &server};
+    struct reassembly reassembly;
+    struct frame frame;
+    uint32_t body_bytes = body.bytes < FRAME_BYTES_MAX ? (uint32_t)body.bytes : FRAME_BYTES_MAX;
+    uint32_t bytes = frame_encoded_bytes(&sends, 0, body_bytes);
+    uint8_t *message = malloc(bytes); /* of the exact size: nothing is written behind it */
+    must(message != NULL);
+    uint32_t head_bytes = frame_write_head(&sends, 0, body_bytes, message);
+    must(head_bytes + body_bytes == bytes && frame_carrier_bytes(&sends, message) == head_bytes);
+    if (body_bytes > 0) {
+        memcpy(message + head_bytes, body.data, body_bytes);
+    }
+    frame_mask(&sends, sender, message, bytes);
+    memset(taker, 0, sizeof taker);
+    ((struct websocket *)(void *)taker)->phase = WEBSOCKET_OPEN;
+    reassembly_open(&reassembly, &takes, REASSEMBLY_ALL_BYTES);
+    reassembly_feed(&reassembly, message, bytes);
+    must(reassembly_next(&reassembly, taker, &frame) == FRAME_COMPLETE);
+    must(frame.body_bytes == body_bytes);
+    must(body_bytes == 0 || memcmp(frame.body, body.data, body_bytes) == 0);
+    must(reassembly_next(&reassembly, taker, &frame) == FRAME_PARTIAL);
+    reassembly_close(&reassembly);
+    free(message);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input input = {data, size};
@@ -133,5 +168,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(whole.owns == pieces.owns && whole.sent_bytes == pieces.sent_bytes);
     /* Of two mistakes, one of the WebSocket and one within, either may be seen first. */
     must((whole.end == FRAME_PARTIAL) == (pieces.end == FRAME_PARTIAL));
+    check_fragments((struct span){input.data, input.bytes}, 1 + flags * flags);
     return 0;
 }

@@ -170,6 +170,8 @@ static const struct key websocket__keys[] = {
     {"headers", .then = websocket__headers},
     {"protocol", .then = websocket__protocol},
     {"message", KEY_WORD(struct websocket__read, settings.is_text, "binary", "text")},
+    {"fragment_bytes",
+     KEY_WHOLE(struct websocket__read, settings.fragment_bytes, 1, FRAMING_FRAME_BYTES_MAX)},
     {"inside", .then = websocket__inside, .excludes = "frame_bytes_max"},
     {.name = "frame_bytes_max"},
     {0}};
