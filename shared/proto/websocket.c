@@ -486,6 +486,25 @@ static enum frame_status websocket__read_control(const struct framing *framing,
 
 /* --- Payload. */
 
+/* How much of a text may be handed on: what is before a byte that cannot follow, or before the last
+ * byte of a message that ends within a letter. So messages inside that came before it are seen
+ * however the stream was cut, and the byte is refused when it comes first. */
+static uint32_t websocket__text_bytes(struct websocket *ws, const uint8_t *payload, uint32_t taken,
+                                      bool ends)
+{
+    struct websocket_utf8 before = ws->utf8;
+    size_t good = taken;
+    if (websocket_utf8(&ws->utf8, payload, taken, &good)) {
+        good = taken - (ends && ws->utf8.left > 0 && taken > 0 ? 1 : 0);
+    }
+    if (good < taken) {
+        size_t wrong = 0;
+        ws->utf8 = before;
+        must(websocket_utf8(&ws->utf8, payload, good, &wrong));
+    }
+    return (uint32_t)good;
+}
+
 static enum frame_status websocket__read_payload(const struct framing *framing,
                                                  struct websocket *ws, const uint8_t *data,
                                                  size_t bytes, struct websocket_piece *piece)
@@ -493,24 +512,31 @@ static enum frame_status websocket__read_payload(const struct framing *framing,
     const uint8_t *payload = data + piece->skipped_bytes;
     size_t left = bytes - piece->skipped_bytes;
     uint32_t taken = ws->left_bytes < left ? (uint32_t)ws->left_bytes : (uint32_t)left;
-    if (framing->websocket->is_server && taken > 0) {
-        /* The run is writable: see websocket.h. */
-        websocket__xor(ws->mask, ws->mask_at, (uint8_t *)(uintptr_t)payload, taken);
-        ws->mask_at = (uint8_t)((ws->mask_at + taken) & 3);
+    bool masked = framing->websocket->is_server && taken > 0;
+    /* The run is writable: see websocket.h. */
+    uint8_t *writable = (uint8_t *)(uintptr_t)payload;
+    if (masked) {
+        websocket__xor(ws->mask, ws->mask_at, writable, taken);
     }
+    if (ws->opcode == WEBSOCKET_TEXT) {
+        bool ends = ws->left_bytes == taken && ws->is_last;
+        uint32_t good = websocket__text_bytes(ws, payload, taken, ends);
+        if (good == 0 && (taken > 0 || (ends && ws->utf8.left > 0))) {
+            size_t wrong = 0;
+            bool is_wrong = !websocket_utf8(&ws->utf8, payload, taken, &wrong);
+            return websocket__refuse_as(framing, ws,
+                                        is_wrong ? WEBSOCKET_NOT_UTF8 : WEBSOCKET_NOT_UTF8_END,
+                                        taken > 0 ? payload : data, taken > 0 ? taken : bytes);
+        }
+        if (masked && good < taken) {
+            websocket__xor(ws->mask, ws->mask_at + good, writable + good, taken - good);
+        }
+        taken = good;
+    }
+    ws->mask_at = (uint8_t)((ws->mask_at + taken) & 3);
     ws->left_bytes -= taken;
     ws->message_bytes += taken;
     ws->ends = ws->left_bytes == 0 && ws->is_last;
-    if (ws->opcode == WEBSOCKET_TEXT) {
-        size_t wrong = 0;
-        if (!websocket_utf8(&ws->utf8, payload, taken, &wrong)) {
-            return websocket__refuse_as(framing, ws, WEBSOCKET_NOT_UTF8, payload + wrong,
-                                        taken - wrong);
-        }
-        if (ws->ends && ws->utf8.left > 0) {
-            return websocket__refuse_as(framing, ws, WEBSOCKET_NOT_UTF8_END, data, bytes);
-        }
-    }
     piece->payload_bytes = taken;
     return FRAME_COMPLETE;
 }

@@ -369,13 +369,14 @@ static void websocket__explain_head(const struct framing *framing, void *state, 
     struct websocket *ws = state;
     bool is_server = framing->websocket->is_server;
     size_t end = websocket__head_end(data, bytes, 0);
+    struct span head = {data, end > 0 ? end : bytes};
     if (websocket__begins(is_server, data, bytes) && end == 0 &&
         (is_server || !websocket__is_refusal(data, bytes))) {
         error_set(error, "a head of at most %d bytes", WEBSOCKET_HANDSHAKE_BYTES_MAX);
     } else if (is_server) {
-        websocket__judge_request(ws, (struct span){data, bytes}, error);
+        websocket__judge_request(ws, head, error);
     } else {
-        websocket__judge_response(framing, ws, (struct span){data, bytes}, error);
+        websocket__judge_response(framing, ws, head, error);
     }
 }
 
