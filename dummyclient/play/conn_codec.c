@@ -5,6 +5,19 @@
 #include "play/conn_trace.h"
 #include "proto/websocket.h"
 
+/* Queues what the codec says by itself. False: the connection is being closed. */
+static bool conn__say(struct conn *conn, struct span own)
+{
+    if (!conn_queue_own(conn, own)) {
+        conn_break(conn, ERROR_KIND_LOCAL_LIMIT);
+        return false;
+    }
+    if (conn->traced) {
+        conn_trace_own_sent(conn, own);
+    }
+    return true;
+}
+
 bool conn_talk(struct conn *conn)
 {
     struct conn_group *group = conn->group;
@@ -12,8 +25,7 @@ bool conn_talk(struct conn *conn)
     struct span own = frame_reply(conn->reassembly.framing, state);
     bool sends =
         conn->link == CONN_GREETING || conn->link == CONN_OPEN || conn->link == CONN_STAYING;
-    if (own.bytes > 0 && sends && !conn_queue_own(conn, own)) {
-        conn_break(conn, ERROR_KIND_LOCAL_LIMIT);
+    if (own.bytes > 0 && sends && !conn__say(conn, own)) {
         return false;
     }
     if (conn->link == CONN_GREETING && !frame_greets(conn->reassembly.framing, state)) {
@@ -60,11 +72,7 @@ bool conn_open_codec(struct conn *conn)
 bool conn_finish_codec(struct conn *conn)
 {
     struct span finish = frame_finish(conn->reassembly.framing, conn_codec_state(conn));
-    if (finish.bytes > 0 && !conn_queue_own(conn, finish)) {
-        conn_break(conn, ERROR_KIND_LOCAL_LIMIT);
-        return false;
-    }
-    return true;
+    return finish.bytes == 0 || conn__say(conn, finish);
 }
 
 bool conn_awaits_finish(struct conn *conn)
@@ -78,9 +86,6 @@ bool conn_on_peer_finish(struct conn *conn)
     struct error words;
     enum frame_ending ending =
         frame_explain_finish(conn->reassembly.framing, conn_codec_state(conn), &words);
-    if (conn->traced) {
-        conn_trace(conn, "the server closes the WebSocket: %.400s", words.text);
-    }
     if (conn->link == CONN_ENDING) {
         conn_mark_dirty(conn); /* the FIN has waited for it */
         return true;

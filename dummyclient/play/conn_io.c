@@ -278,6 +278,9 @@ void conn_take_bytes(struct conn *conn, struct span bytes)
         /* The codec's own may come in the middle of a message. */
         continued = continued && frame.is_own && reassembly_waiting_bytes(&conn->reassembly) > 0;
         if (frame.is_own) {
+            if (conn->traced) {
+                conn_trace_own_received(conn, &frame);
+            }
             alive = conn_talk(conn) && (!frame.closes || conn_on_peer_finish(conn));
             continue;
         }

@@ -1,6 +1,7 @@
 #include "play/conn_trace.h"
 
 #include "core/clock.h"
+#include "proto/own.h"
 #include "text/units.h"
 
 #include <inttypes.h>
@@ -36,6 +37,27 @@ void conn_trace_connected(const struct conn *conn)
     struct net_address local = {.bytes_count = 0};
     cport_local_address(conn->group->port, &conn->socket, &local);
     conn_trace(conn, "is connected, from %s", net_address_format(&local, address));
+}
+
+static void conn_trace__own(const struct conn *conn, enum trace_kind kind,
+                            const struct frame_own *own)
+{
+    trace_message(conn_trace__ring(conn), kind, conn->number, conn->group->now_ns, own->shown,
+                  own->shown.bytes, "%.400s", own->words.text);
+}
+
+void conn_trace_own_sent(const struct conn *conn, struct span own)
+{
+    struct frame_own described;
+    frame_describe_sent(conn->reassembly.framing, own, &described);
+    conn_trace__own(conn, TRACE_SENT, &described);
+}
+
+void conn_trace_own_received(const struct conn *conn, const struct frame *frame)
+{
+    struct frame_own described;
+    frame_describe_received(conn->reassembly.framing, frame, &described);
+    conn_trace__own(conn, TRACE_RECEIVED, &described);
 }
 
 void conn_trace_refused(const struct conn *conn, const struct error *expected)

@@ -434,8 +434,12 @@ static enum frame_status reassembly__next_run(struct reassembly *reassembly,
 /* The codec's own, which nobody takes for a message. */
 static enum frame_status reassembly__own(const struct websocket *ws, struct frame *frame)
 {
-    *frame = (struct frame){.bytes = (const uint8_t *)"",
-                            .body = (const uint8_t *)"",
+    const uint8_t *payload = ws->room + WEBSOCKET_CONTROL_OFFSET;
+    *frame = (struct frame){.bytes = payload,
+                            .bytes_count = ws->control_bytes,
+                            .body = payload,
+                            .body_bytes = ws->control_bytes,
+                            .id = ws->own,
                             .is_own = true,
                             .closes = ws->phase == WEBSOCKET_CLOSED};
     return FRAME_COMPLETE;

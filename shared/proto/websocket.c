@@ -131,6 +131,24 @@ static void websocket__mask(struct websocket *ws, uint8_t *frame, uint32_t bytes
     websocket__xor(frame + at - WEBSOCKET_MASK_BYTES, 0, frame + at, bytes - at);
 }
 
+uint8_t websocket_read_control(struct span frame, uint8_t room[WEBSOCKET_CONTROL_BYTES_MAX],
+                               struct span *payload)
+{
+    const uint8_t *head = frame.data;
+    if ((head[0] & WEBSOCKET_LAST) == 0) {
+        return 0;
+    }
+    uint32_t head_bytes = websocket__read_head_bytes(head);
+    *payload = (struct span){head + head_bytes, frame.bytes - head_bytes};
+    must(payload->bytes <= WEBSOCKET_CONTROL_BYTES_MAX);
+    if ((head[1] & WEBSOCKET_MASKED) != 0) {
+        memcpy(room, payload->data, payload->bytes);
+        websocket__xor(head + head_bytes - WEBSOCKET_MASK_BYTES, 0, room, payload->bytes);
+        payload->data = room;
+    }
+    return head[0] & WEBSOCKET_OPCODE;
+}
+
 /* The payload is behind the room for all heads, so it moves to the front, a fragment at a time. */
 static void websocket__fragment(const struct framing_websocket *settings, struct websocket *ws,
                                 uint8_t *out, const uint8_t *payload, uint64_t payload_bytes)
@@ -253,6 +271,9 @@ struct span websocket_take_reply(struct websocket *ws)
 {
     struct span reply = ws->reply;
     ws->reply = (struct span){0};
+    if (reply.bytes > 0) { /* a head has no mask */
+        websocket__mask(ws, (uint8_t *)(uintptr_t)reply.data, (uint32_t)reply.bytes);
+    }
     return reply;
 }
 
@@ -262,7 +283,7 @@ uint32_t websocket_waiting_bytes(const struct websocket *ws)
     return ws->phase != WEBSOCKET_OPEN ? 0 : ws->head_bytes > 0 ? ws->head_bytes : within ? 2 : 0;
 }
 
-/* A close frame with a code alone. */
+/* A close frame with a code alone, not masked yet. */
 static struct span websocket__close(const struct framing *framing, struct websocket *ws,
                                     uint16_t code)
 {
@@ -274,15 +295,16 @@ static struct span websocket__close(const struct framing *framing, struct websoc
         out[at] = (uint8_t)(code >> 8);
         out[at + 1] = (uint8_t)code;
     }
-    websocket__mask(ws, out, at + payload_bytes);
     ws->finishes = true;
     return (struct span){.data = out, .bytes = at + payload_bytes};
 }
 
 struct span websocket_finish(const struct framing *framing, struct websocket *ws)
 {
-    bool can = ws->phase == WEBSOCKET_OPEN && !ws->finishes;
-    return can ? websocket__close(framing, ws, WEBSOCKET_NORMAL_CLOSURE) : (struct span){0};
+    if (ws->phase == WEBSOCKET_OPEN && !ws->finishes) {
+        ws->reply = websocket__close(framing, ws, WEBSOCKET_NORMAL_CLOSURE);
+    }
+    return websocket_take_reply(ws);
 }
 
 /* What was refused is kept for the words about it; the peer is told by the reply. */
@@ -448,6 +470,7 @@ static enum frame_status websocket__on_close(const struct framing *framing, stru
 static enum frame_status websocket__on_control(const struct framing *framing, struct websocket *ws)
 {
     uint8_t opcode = ws->control;
+    ws->own = opcode;
     ws->control = 0;
     if (opcode == WEBSOCKET_CLOSE) {
         return websocket__on_close(framing, ws);
@@ -457,7 +480,6 @@ static enum frame_status websocket__on_control(const struct framing *framing, st
         uint8_t *out =
             ws->room + WEBSOCKET_CONTROL_OFFSET - websocket__head_bytes(framing->websocket, 0);
         uint32_t at = websocket__write_head(WEBSOCKET_PONG, is_server, ws->control_bytes, out);
-        websocket__mask(ws, out, at + ws->control_bytes);
         ws->reply = (struct span){.data = out, .bytes = at + ws->control_bytes};
     }
     return FRAME_COMPLETE;

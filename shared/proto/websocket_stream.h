@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/span.h"
 #include "proto/codec.h"
+#include "proto/own.h"
 #include "proto/websocket.h"
 
 enum {
@@ -79,7 +80,8 @@ struct websocket {
     bool is_last;           /* the frame is the last of its message */
     bool ends;              /* the message ends behind the stretch that is read now */
     uint8_t control;        /* opcode of the control frame that has begun; 0: none has */
-    uint8_t control_bytes;  /* of its payload, so far */
+    uint8_t control_bytes;  /* of its payload, so far, in the room */
+    uint8_t own;            /* opcode of the control frame that has come last */
     uint8_t head_bytes;     /* in head: of a head that has come in part, or of what was refused */
     uint8_t mask_at;
     uint8_t mask[4]; /* of the frame that comes */
@@ -90,7 +92,7 @@ struct websocket {
     bool peer_finished;          /* the peer's has come */
     uint16_t close_code;         /* of the peer; 0: it gave none */
     uint8_t close_bytes;         /* of its reason, in the room */
-    struct span reply;           /* to be given out once */
+    struct span reply;           /* to be given out once, and masked then */
     struct codec_worker *worker; /* client: the room of its request */
     const char *target;
     uint8_t finish[8]; /* a close frame with nothing but a code */
@@ -139,6 +141,10 @@ uint32_t websocket_carrier_bytes(const struct framing_websocket *settings, const
  * a server's stay as they are. */
 void websocket_mask(const struct framing_websocket *settings, struct websocket *ws,
                     uint8_t *message, uint32_t bytes);
+/* A control frame of either side: its opcode, and its payload without a mask, in the room or where
+ * it is. 0: it is none, but a head of HTTP. */
+uint8_t websocket_read_control(struct span frame, uint8_t room[WEBSOCKET_CONTROL_BYTES_MAX],
+                               struct span *payload);
 /* False: these bytes cannot follow; *wrong is where. */
 bool websocket_utf8(struct websocket_utf8 *utf8, const uint8_t *data, size_t bytes, size_t *wrong);
 
@@ -152,5 +158,8 @@ uint16_t websocket_refusal_code(enum websocket_refusal refusal);
  */
 bool websocket_explain(const struct framing *framing, struct websocket *ws, const uint8_t *data,
                        size_t bytes, struct error *error);
+/* What one side says by itself: a frame as it was sent, or a head; what has come and is_own. */
+void websocket_describe_sent(struct span sent, struct frame_own *own);
+void websocket_describe_received(const struct frame *frame, struct frame_own *own);
 /* "1008 (policy violation): TEXT". */
 enum frame_ending websocket_explain_finish(const struct websocket *ws, struct error *words);

@@ -76,20 +76,71 @@ static const char *websocket__code_name(uint16_t code)
                           : "unnamed";
 }
 
+/* "1008 (policy violation): TEXT", of the reason behind the code. */
+static void websocket__name_close(uint16_t code, const uint8_t *reason, size_t reason_bytes,
+                                  struct error *words)
+{
+    char text[2 * WEBSOCKET_CONTROL_BYTES_MAX];
+    if (code == 0) {
+        error_set(words, "no code");
+        return;
+    }
+    printable_bytes(reason, reason_bytes, text, sizeof text);
+    error_set(words, "%u (%s)%s%s", (unsigned)code, websocket__code_name(code),
+              text[0] != '\0' ? ": " : "", text);
+}
+
+static void websocket__describe(uint8_t opcode, struct span payload, struct frame_own *own)
+{
+    char count[UNITS_COUNTED_BYTES_MAX];
+    own->shown = payload;
+    if (opcode == WEBSOCKET_CLOSE) {
+        bool coded = payload.bytes >= 2;
+        struct error words;
+        websocket__name_close(coded ? (uint16_t)(payload.data[0] << 8 | payload.data[1]) : 0,
+                              payload.data + 2, coded ? payload.bytes - 2 : 0, &words);
+        error_set(&own->words, "a close frame: %s", words.text);
+    } else {
+        error_set(&own->words, "a %s of %s", opcode == WEBSOCKET_PING ? "ping" : "pong",
+                  units_format_counted(payload.bytes, "byte", count));
+    }
+}
+
+static void websocket__describe_head(const char *what, struct span head, struct frame_own *own)
+{
+    char count[UNITS_COUNTED_BYTES_MAX];
+    error_set(&own->words, "%s, %s", what, units_format_counted(head.bytes, "byte", count));
+    own->shown = head;
+}
+
+void websocket_describe_sent(struct span sent, struct frame_own *own)
+{
+    struct span payload;
+    uint8_t opcode = websocket_read_control(sent, own->room, &payload);
+    if (opcode == 0) {
+        websocket__describe_head("the request for the WebSocket", sent, own);
+    } else {
+        websocket__describe(opcode, payload, own);
+    }
+}
+
+void websocket_describe_received(const struct frame *frame, struct frame_own *own)
+{
+    struct span bytes = {frame->bytes, frame->bytes_count};
+    if (frame->id == 0) {
+        websocket__describe_head("the answer to it", bytes, own);
+    } else {
+        websocket__describe((uint8_t)frame->id, bytes, own);
+    }
+}
+
 enum frame_ending websocket_explain_finish(const struct websocket *ws, struct error *words)
 {
-    char reason[2 * WEBSOCKET_CONTROL_BYTES_MAX];
     if (!ws->peer_finished) {
         return FRAME_ENDING_UNSAID;
     }
-    if (ws->close_code == 0) {
-        error_set(words, "no code");
-        return FRAME_ENDING_USUAL;
-    }
-    printable_bytes(ws->room + WEBSOCKET_CONTROL_OFFSET + 2, ws->close_bytes, reason,
-                    sizeof reason);
-    error_set(words, "%u (%s)%s%s", (unsigned)ws->close_code, websocket__code_name(ws->close_code),
-              reason[0] != '\0' ? ": " : "", reason);
+    websocket__name_close(ws->close_code, ws->room + WEBSOCKET_CONTROL_OFFSET + 2, ws->close_bytes,
+                          words);
     /* 1000 and 1001 are an end as any; from 3000 on codes are a library's or the application's. */
     return ws->close_code > 1001 && ws->close_code < 3000 ? FRAME_ENDING_WRONG : FRAME_ENDING_USUAL;
 }

@@ -247,6 +247,16 @@ test('an exchange of keys before setup, and again on each connection', LIMIT, as
   assert.equal(Number(latency.codec_handshake.count), Number(totals.connects_ok));
 });
 
+test('--trace shows the exchange of keys between the messages', LIMIT, async (t) => {
+  const server = await keyServer(t, { secret: 1 });
+  const { program } = await play(t, server.port, { codec: libraryFile('key_exchange'),
+    options: { secret: 1 }, load: { connections: 1, duration: '300ms' }, behavior: ECHO,
+    args: ['--trace', '0'] });
+  const text = program.stderr.replaceAll('\r\n', '\n');
+  assert.match(text, /-> \d+ bytes of the codec's own\n +0000 /);
+  assert.match(text, /<- \d+ bytes of the codec's own\n +0000 /);
+});
+
 test('many at once on one connection: in the order in which they leave', LIMIT, async (t) => {
   const server = await keyServer(t, { secret: 1 });
   const run = await play(t, server.port, { codec: libraryFile('key_exchange'),

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import crypto from 'node:crypto';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import https from 'node:https';
 import { createRequire } from 'node:module';
@@ -172,18 +173,71 @@ function withoutTls() {
   return /no TLS/.test(stdout) && 'this build has no TLS';
 }
 
-test('wss: npm ws behind TLS', { ...LIMIT, skip: absent('openssl') || withoutTls() }, async (t) => {
+const WSS = { ...LIMIT, skip: absent('openssl') || withoutTls() };
+
+/** npm ws behind TLS: { port, target }. */
+async function startWss(t, onConnection) {
   const { ca, issue } = makeIssuer(folderFor(t));
   const { cert, key } = issue('server');
   const server = https.createServer({ cert: fs.readFileSync(cert), key: fs.readFileSync(key) });
   await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
   t.after(() => server.close());
-  new WebSocketServer({ server }).on('connection', echo);
-  const { program, result } = await play(t, server.address().port, { ...echoing(),
-    target: { tls: { ca: fileFor(ca), server_name: 'localhost' } } });
+  new WebSocketServer({ server }).on('connection', onConnection);
+  return { port: server.address().port,
+    target: { tls: { ca: fileFor(ca), server_name: 'localhost' } } };
+}
+
+test('wss: npm ws behind TLS', WSS, async (t) => {
+  const { port, target } = await startWss(t, echo);
+  const { program, result } = await play(t, port, { ...echoing(), target });
   assertAllAnswered({ program, result });
   assert.equal(Number(result.latency_ns.tls_handshake.count), 3);
   assert.equal(Number(result.latency_ns.codec_handshake.count), 3);
+});
+
+/** What a trace has of a WebSocket: each row in this order. A ping may come at any time. */
+const REQUESTED = /-> the request for the WebSocket, \d+ bytes\n +0000 {2}47 45 54 20 .*GET \/ H/;
+const CLOSES_WITH = [/-> a close frame: 1000 \(normal closure\)\n/,
+  /<- a close frame: 1000 \(normal closure\)\n/, /is closed: cleanly; messages: 1 out, 1 in/];
+const TRACED = [
+  [REQUESTED, /Sec-WebSocket/, /<- the answer to it, 129 bytes\n +0000 {2}48 54 54 50 /,
+    /-> 64 bytes, by `echo`/, /<- 64 bytes\n/, ...CLOSES_WITH],
+  [REQUESTED, /<- a ping of 13 bytes\n +0000 {2}61 72 65 .* are you there\n/,
+    /-> a pong of 13 bytes\n +0000 {2}61 72 65 .* are you there\n/, ...CLOSES_WITH]];
+
+function assertInOrder(text, parts) {
+  let at = 0;
+  for (const part of parts) {
+    const found = part.exec(text.slice(at));
+    assert.ok(found, `${part} behind ${at}: ${text}`);
+    at += found.index + found[0].length;
+  }
+}
+
+for (const secure of [false, true]) {
+  test(`--trace: the handshake, pings and close frames${secure ? ', over TLS' : ''}`,
+    secure ? WSS : LIMIT, async (t) => {
+      const { port, target } = await (secure ? startWss : startWs)(t, async (socket) => {
+        const message = once(socket, 'message');
+        socket.ping('are you there');
+        await once(socket, 'pong');
+        const [data] = await message;
+        socket.send(data);
+      });
+      const scenario = { ...echoing({}, undefined, { connections: 1, rate: '1/s' }), target };
+      const { program } = await play(t, port, scenario, '--trace', '0');
+      const text = program.stderr.replaceAll('\r\n', '\n');
+      TRACED.forEach((parts) => assertInOrder(text, parts));
+    });
+}
+
+test('--trace: why the server closes', LIMIT, async (t) => {
+  const { port } = await startWs(t, (socket) => {
+    socket.on('message', () => socket.close(1008, 'no cheating'));
+  });
+  const { program } = await play(t, port, { ...waiting(false), load: { duration: '200ms' } },
+    '--trace', '0');
+  assert.match(program.stderr, /<- a close frame: 1008 \(policy violation\): no cheating\r?\n/);
 });
 
 test('a framing inside: packets that begin and end anywhere in messages', LIMIT, async (t) => {
