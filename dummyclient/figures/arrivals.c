@@ -47,7 +47,12 @@ void figures_arrivals(struct figures *figures, const struct figures_window *wind
     static const enum series_value VALUES[] = {[ARRIVAL_BEGUN] = SERIES_BEGUN,
                                                [ARRIVAL_DROPPED] = SERIES_DROPPED,
                                                [ARRIVAL_NEVER_STARTED] = SERIES_NEVER_STARTED};
+    struct figures_share *players =
+        behavior < figures->players_count ? &figures->players[behavior] : NULL;
     series_add_spread(figures->series, VALUES[fate], due);
+    if (players != NULL) {
+        series_add_spread(players->series, VALUES[fate], due);
+    }
     uint64_t in_window = spread_count_in(due, window->start_ns, window->end_ns);
     if (in_window == 0) {
         return;
@@ -69,6 +74,9 @@ void figures_arrivals(struct figures *figures, const struct figures_window *wind
         if (target < figures->targets_count) {
             figures__record_absent(figures->targets[target].latency, due, window->start_ns,
                                    window->end_ns, now_ns);
+        }
+        if (players != NULL) {
+            figures__record_absent(players->latency, due, window->start_ns, window->end_ns, now_ns);
         }
     }
     for (uint32_t i = 0; i < figures->stages_count; i++) {

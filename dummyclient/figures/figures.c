@@ -62,6 +62,7 @@ static const struct figures__member OF_STAGE[] = {
 };
 static const struct figures__member OF_SHARE[] = {
     {offsetof(struct figures_share, counters), COUNTERS, FIGURES_SUM},
+    {offsetof(struct figures_share, iterations_started), 1, FIGURES_SUM},
 };
 static const struct figures__member OF_BEHAVIOR[] = {{0, ARRIVALS, FIGURES_SUM}};
 
@@ -73,14 +74,15 @@ _Static_assert(sizeof(struct figures_step) ==
                    LATENCY_STEP_KINDS * sizeof(struct histogram) + ERROR_KINDS * NUMBER,
                "a step's are");
 _Static_assert(sizeof(struct figures_share) ==
-                   LATENCY_SHARE_KINDS * sizeof(struct histogram) + COUNTERS * NUMBER,
+                   LATENCY_SHARE_KINDS * sizeof(struct histogram) + (COUNTERS + 1) * NUMBER +
+                       sizeof(struct series *) + sizeof(struct figures_second *),
                "a share's are");
 _Static_assert(sizeof(struct figures_stage) ==
                    LATENCY_KINDS * sizeof(struct histogram) +
                        (ERROR_KINDS + ARRIVALS + 1 + WORKED_OUT) * NUMBER,
                "a stage's are");
 
-/* The figures are one struct of each run, step, stage, target and behavior. */
+/* The figures are one struct of each run, step, stage, share and behavior. */
 struct figures__part {
     char *base;
     const struct figures__member *members;
@@ -97,8 +99,8 @@ static bool figures__part(const struct figures *figures, uint32_t index, struct 
     struct figures *own = (struct figures *)(uintptr_t)figures;
     uint32_t step = index - 1;
     uint32_t stage = step - figures->steps_count;
-    uint32_t target = stage - figures->stages_count;
-    uint32_t behavior = target - figures->targets_count;
+    uint32_t share = stage - figures->stages_count;
+    uint32_t behavior = share - figures->shares_count;
     if (index == 0) {
         *part = (struct figures__part){(char *)own, FIGURES__MEMBERS(OF_RUN), own->latency,
                                        LATENCY_KINDS};
@@ -108,9 +110,9 @@ static bool figures__part(const struct figures *figures, uint32_t index, struct 
     } else if (stage < figures->stages_count) {
         *part = (struct figures__part){(char *)&own->stages[stage], FIGURES__MEMBERS(OF_STAGE),
                                        own->stages[stage].latency, LATENCY_KINDS};
-    } else if (target < figures->targets_count) {
-        *part = (struct figures__part){(char *)&own->targets[target], FIGURES__MEMBERS(OF_SHARE),
-                                       own->targets[target].latency, LATENCY_SHARE_KINDS};
+    } else if (share < figures->shares_count) {
+        *part = (struct figures__part){(char *)&own->shares[share], FIGURES__MEMBERS(OF_SHARE),
+                                       own->shares[share].latency, LATENCY_SHARE_KINDS};
     } else if (behavior < figures->behaviors_count) {
         *part = (struct figures__part){(char *)&own->behaviors[behavior],
                                        FIGURES__MEMBERS(OF_BEHAVIOR), NULL, 0};
@@ -148,6 +150,32 @@ struct histogram *figures_next_histogram(const struct figures *figures, struct f
 
 /* --- Opening and closing. */
 
+uint32_t figures_behaviors_apart(uint32_t behaviors)
+{
+    return behaviors > 1 && behaviors <= FIGURES_SHARES_MAX ? behaviors : 0;
+}
+
+/* The series of all targets together take what that of the run takes, as far as that is enough for
+ * each; so do those of behaviors. */
+static uint32_t figures__cells_max(uint32_t shares)
+{
+    uint32_t each = SERIES_CELLS_MAX / shares;
+    return each > SERIES_CELLS_LEAST ? each : SERIES_CELLS_LEAST;
+}
+
+static bool figures__open_shares(struct figures *figures, struct error *error)
+{
+    for (uint32_t i = 0; i < figures->shares_count; i++) {
+        uint32_t of = i < figures->targets_count ? figures->targets_count : figures->players_count;
+        figures->shares[i].series =
+            series_create(figures->origin_ns, figures__cells_max(of), error);
+        if (figures->shares[i].series == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool figures__open_parts(struct figures *figures, const struct figures_shape *shape,
                                 struct error *error)
 {
@@ -155,9 +183,10 @@ static bool figures__open_parts(struct figures *figures, const struct figures_sh
     stages = stages > 1 ? stages : 0;
     figures->steps = calloc((size_t)shape->steps + 1, sizeof *figures->steps);
     figures->stages = calloc((size_t)stages + 1, sizeof *figures->stages);
-    figures->targets = calloc((size_t)shape->targets + 1, sizeof *figures->targets);
+    uint32_t players = figures_behaviors_apart(shape->behaviors);
+    figures->shares = calloc((size_t)shape->targets + players + 1, sizeof *figures->shares);
     figures->behaviors = calloc((size_t)shape->behaviors + 1, sizeof *figures->behaviors);
-    if (figures->steps == NULL || figures->stages == NULL || figures->targets == NULL ||
+    if (figures->steps == NULL || figures->stages == NULL || figures->shares == NULL ||
         figures->behaviors == NULL) {
         error_set_short(error, ERROR_SHORT_OF_MEMORY,
                         "no memory for the figures of %u steps, %u stages, %u targets and %u "
@@ -167,7 +196,11 @@ static bool figures__open_parts(struct figures *figures, const struct figures_sh
     }
     figures->steps_count = shape->steps;
     figures->stages_count = stages;
+    figures->shares_count = shape->targets + players;
+    figures->targets = figures->shares;
     figures->targets_count = shape->targets;
+    figures->players = figures->shares + shape->targets;
+    figures->players_count = players;
     figures->behaviors_count = shape->behaviors;
     struct figures_walk walk = {0};
     struct histogram *histogram;
@@ -176,7 +209,7 @@ static bool figures__open_parts(struct figures *figures, const struct figures_sh
             return false;
         }
     }
-    return true;
+    return figures__open_shares(figures, error);
 }
 
 bool figures_open(struct figures *figures, const struct figures_shape *shape, uint32_t abnormal_max,
@@ -197,7 +230,7 @@ bool figures_open(struct figures *figures, const struct figures_shape *shape, ui
     if (figures->evidence == NULL || !notes_open(&figures->notes, error)) {
         goto failed;
     }
-    figures->series = series_create(origin_ns, error);
+    figures->series = series_create(origin_ns, SERIES_CELLS_MAX, error);
     if (figures->series == NULL) {
         goto failed;
     }
@@ -218,7 +251,11 @@ void figures_close(struct figures *figures)
     evidence_destroy(figures->evidence);
     free(figures->steps);
     free(figures->stages);
-    free(figures->targets);
+    for (uint32_t i = 0; i < figures->shares_count; i++) {
+        series_destroy(figures->shares[i].series);
+        free(figures->shares[i].second);
+    }
+    free(figures->shares);
     free(figures->behaviors);
     free(figures->abnormal);
     free(figures->clean);
@@ -265,7 +302,11 @@ bool figures_add(struct figures *into, const struct figures *from)
     tls_stats_add(&into->tls, &from->tls);
     notes_add(&into->notes, &from->notes);
     evidence_add(into->evidence, from->evidence);
-    return series_merge(into->series, from->series);
+    bool merged = series_merge(into->series, from->series);
+    for (uint32_t i = 0; i < into->shares_count; i++) {
+        merged = series_merge(into->shares[i].series, from->shares[i].series) && merged;
+    }
+    return merged;
 }
 
 uint32_t figures_numbers_count(const struct figures *figures)
@@ -364,6 +405,9 @@ void figures_pack(struct figures *figures, struct pack *pack)
     notes_pack(&figures->notes, pack);
     evidence_pack(figures->evidence, figures->origin_ns, pack);
     series_pack(figures->series, pack);
+    for (uint32_t i = 0; i < figures->shares_count; i++) {
+        series_pack(figures->shares[i].series, pack);
+    }
 }
 
 bool figures_unpack_add(struct figures *into, struct unpack *from)
@@ -381,5 +425,9 @@ bool figures_unpack_add(struct figures *into, struct unpack *from)
     tls_stats_unpack_add(&into->tls, from);
     notes_unpack_add(&into->notes, from);
     evidence_unpack_add(into->evidence, into->origin_ns, from);
-    return !from->failed && series_unpack_merge(into->series, from) && !from->failed;
+    bool merged = !from->failed && series_unpack_merge(into->series, from) && !from->failed;
+    for (uint32_t i = 0; i < into->shares_count && merged; i++) {
+        merged = series_unpack_merge(into->shares[i].series, from) && !from->failed;
+    }
+    return merged;
 }

@@ -33,7 +33,7 @@ struct unpack;
     X(CONNECTION_WAIT, "connection_wait") /* max(0, free - intended): the plan or the server */    \
     X(SEND_LAG, "send_lag")               /* sent - max(intended, free): this program */           \
     X(START_LAG, "start_lag")             /* connection_wait + send_lag */
-/* Those that a share of the run has besides: a target. */
+/* Those that a share of the run has besides: a target, a behavior. */
 #define LATENCY_SHARE_LIST(X)                                                                      \
     X(CONNECT, "connect")             /* connect submitted to connected */                         \
     X(TLS_HANDSHAKE, "tls_handshake") /* its beginning to secured, apart from the connect */
@@ -54,8 +54,9 @@ enum latency_kind {
     LATENCY_RUN_LIST(FIGURES_LATENCY) LATENCY_KINDS
 };
 
-/* Stages beyond this many are counted in the last one; more targets are not told apart. */
-enum { FIGURES_STAGES_MAX = 64, FIGURES_TARGETS_MAX = 64 };
+/* Stages beyond this many are counted in the last one; more targets, or behaviors, are not told
+ * apart. */
+enum { FIGURES_STAGES_MAX = 64, FIGURES_SHARES_MAX = 64 };
 
 /* The outcome of arrivals, by when they were due: of the run, a stage, a behavior or a second.
  * begun + dropped + never_started == intended, always. */
@@ -82,11 +83,21 @@ struct figures_stage {
     double rate_target_per_s; /* the plan's target in it; the same */
 };
 
-/* What belongs to one of several: a target. The latencies are of the same requests as those of the
- * steps; the counters of all shares together are those of the run. */
+/* What belongs to one of several targets, or to one of several behaviors. The latencies are of the
+ * same requests as those of the steps; the counters and the series of all targets together are
+ * those of the run, and so are those of all behaviors. */
 struct figures_share {
     struct histogram latency[LATENCY_SHARE_KINDS];
     struct counters counters;
+    uint64_t iterations_started; /* begun inside the window */
+    struct series *series;
+    struct figures_second *second; /* a recorder's; else NULL */
+};
+
+/* What a share has counted since the second turned; its series gets it when the next one does. */
+struct figures_second {
+    struct counters before; /* as they were when it turned */
+    uint32_t latencies[SERIES_BUCKETS];
 };
 
 /* How many there are of each. */
@@ -97,6 +108,9 @@ struct figures_shape {
     uint32_t targets; /* 0: they are not told apart */
 };
 
+/* How many behaviors are told apart: all or none. */
+uint32_t figures_behaviors_apart(uint32_t behaviors);
+
 struct figures {
     struct counters counters;
     struct histogram latency[LATENCY_KINDS];
@@ -104,8 +118,13 @@ struct figures {
     uint32_t steps_count;
     struct figures_stage *stages; /* none where the load has a single one */
     uint32_t stages_count;
+    /* Those of targets, then those of behaviors. */
+    struct figures_share *shares;
+    uint32_t shares_count;
     struct figures_share *targets; /* none where there is a single one */
     uint32_t targets_count;
+    struct figures_share *players; /* by behavior; none where there is a single one */
+    uint32_t players_count;
     struct series *series;
     struct result_abnormal *abnormal;
     uint32_t abnormal_count;

@@ -217,7 +217,7 @@ static bool metric__find_of_target(const char *name, const char *rest,
         error_set(error,
                   "\"%s\": targets are not told apart where there is one, or more than %d: leave "
                   "out \"targets.NAME.\", the figures are those of the run",
-                  name, FIGURES_TARGETS_MAX);
+                  name, FIGURES_SHARES_MAX);
         return false;
     }
     return metric__find_named(name, rest, METRIC_OF_TARGET, names->targets, names->targets_count,

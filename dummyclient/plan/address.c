@@ -423,7 +423,7 @@ bool plan_name_targets(struct plan *plan)
         count = plan->targets[i].of >= count ? plan->targets[i].of + 1 : count;
     }
     count = named ? plan->destinations_count : count;
-    if (count < 2 || count > FIGURES_TARGETS_MAX) {
+    if (count < 2 || count > FIGURES_SHARES_MAX) {
         return true;
     }
     plan->target_names = calloc(count, sizeof *plan->target_names);

@@ -205,6 +205,15 @@ static bool plan__name_steps(struct plan *plan, struct error *error)
     return true;
 }
 
+/* The seconds of a target or a behavior: what is counted before it is put into the series, and the
+ * entries of those that the run has, with some buckets each. */
+static uint64_t plan__share_series_bytes(const struct plan *plan)
+{
+    int64_t seconds = plan->pacing.end_ns / NS_PER_S + 1;
+    seconds = seconds < SERIES_ENTRIES_MAX ? seconds : SERIES_ENTRIES_MAX;
+    return sizeof(struct figures_second) + UINT64_C(100000) + (uint64_t)seconds * 1024;
+}
+
 static void plan__measure(struct plan *plan)
 {
     struct host_info host;
@@ -230,9 +239,11 @@ static void plan__measure(struct plan *plan)
                              ring * sizeof(uint32_t) + message * lanes +
                              (message < 4096 ? 4096 : message) +
                              (scenario_speaks_tls(plan->scenario) ? PLAN_TLS_BYTES : 0);
+    uint64_t shares = plan->target_names_count + figures_behaviors_apart(plan->behaviors_count);
     uint64_t per_worker = (uint64_t)(LATENCY_KINDS + LATENCY_STEP_KINDS * plan->steps_count +
-                                     LATENCY_SHARE_KINDS * plan->target_names_count) *
-                          230000;
+                                     LATENCY_SHARE_KINDS * shares) *
+                              230000 +
+                          shares * plan__share_series_bytes(plan);
     plan->memory_bytes =
         plan->connections_own * plan->connection_bytes + plan->workers_count * per_worker;
     if (plan->seats != NULL) {

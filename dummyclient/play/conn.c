@@ -111,8 +111,9 @@ void conn_observe(struct conn *conn)
     recorder->subject_blocked_until_ns = conn->blocked_until_ns;
     recorder->subject_received = &conn->reassembly;
     recorder->subject_lanes = conn_lanes(conn);
-    recorder->subject_target =
-        recorder->figures.targets_count > 0 ? &recorder->figures.targets[conn->target] : NULL;
+    if (recorder->figures.shares_count > 0) {
+        recorder_observe_shares(recorder, conn->target, conn->taker.behavior);
+    }
 }
 
 static void conn__connect(struct conn *conn)

@@ -387,11 +387,9 @@ bool conn_tls_end(struct conn *conn)
 void conn_tls_count(const struct conn *conn)
 {
     const struct conn_tls *secure = conn_tls(conn);
-    struct figures_share *share = conn->group->recorder->subject_target;
-    if (share != NULL) {
-        share->counters.totals[TOTAL_WIRE_BYTES_SENT] += secure->wire_bytes_sent;
-        share->counters.totals[TOTAL_WIRE_BYTES_RECEIVED] += secure->wire_bytes_received;
-    }
+    struct recorder *recorder = conn->group->recorder;
+    recorder_count_shares(recorder, TOTAL_WIRE_BYTES_SENT, secure->wire_bytes_sent);
+    recorder_count_shares(recorder, TOTAL_WIRE_BYTES_RECEIVED, secure->wire_bytes_received);
 }
 
 void conn_tls_close(struct conn *conn)

@@ -3,6 +3,7 @@
 #include "core/clock.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Times come nearly in order, so the stage of the last one is mostly it. */
@@ -25,9 +26,9 @@ struct figures_stage *recorder_stage(struct recorder *recorder, int64_t time_ns)
     return &recorder->figures.stages[i];
 }
 
-/* Those whose histograms a time is recorded in: the run, its stage, its step and its share of the
- * run (the target), as far as they are asked for. */
-enum { RECORDER_PLACES_MAX = 4 };
+/* Those whose histograms a time is recorded in: the run, its stage, its step, its target and its
+ * behavior, as far as they are asked for. */
+enum { RECORDER_PLACES_MAX = 5 };
 struct recorder__places {
     struct histogram *latency[RECORDER_PLACES_MAX];
     size_t count;
@@ -64,9 +65,24 @@ static void recorder__record(const struct recorder__places *places, enum latency
     }
 }
 
-static struct histogram *recorder__share(const struct recorder *recorder)
+static void recorder__add_shares(struct recorder__places *places, const struct recorder *recorder)
 {
-    return recorder->subject_target != NULL ? recorder->subject_target->latency : NULL;
+    for (uint32_t i = 0; i < recorder->subject_shares_count; i++) {
+        places->latency[places->count++] = recorder->subject_shares[i]->latency;
+    }
+}
+
+void recorder_observe_shares(struct recorder *recorder, uint32_t target, uint32_t behavior)
+{
+    struct figures *figures = &recorder->figures;
+    uint32_t count = 0;
+    if (target < figures->targets_count) {
+        recorder->subject_shares[count++] = &figures->targets[target];
+    }
+    if (behavior < figures->players_count) {
+        recorder->subject_shares[count++] = &figures->players[behavior];
+    }
+    recorder->subject_shares_count = count;
 }
 
 static void recorder__record_run(struct recorder *recorder, enum latency_kind kind,
@@ -177,7 +193,10 @@ static void recorder__request_done(void *context, const struct vm_request *reque
     /* A request without a reply counts at its age: a time-out must not look fast on any chart. */
     int64_t response_ns = time_later_ns(0, request->last_ns - request->intended_ns);
     live_record(recorder->live, response_ns);
-    series_record(figures->series, recorder->now_ns, response_ns);
+    uint32_t bucket = series_record(figures->series, recorder->now_ns, response_ns);
+    for (uint32_t i = 0; i < recorder->subject_shares_count; i++) {
+        recorder->subject_shares[i]->second->latencies[bucket]++;
+    }
     bool measured = in_window && request->in_pass;
     figures->window_asked += measured;
     figures->window_answered += measured && answered;
@@ -185,7 +204,9 @@ static void recorder__request_done(void *context, const struct vm_request *reque
     recorder__add_place(&places, measured ? figures->latency : NULL);
     recorder__add_place(&places, measured && stage != NULL ? stage->latency : NULL);
     recorder__add_place(&places, step != NULL ? step->latency : NULL);
-    recorder__add_place(&places, step != NULL ? recorder__share(recorder) : NULL);
+    if (step != NULL) {
+        recorder__add_shares(&places, recorder);
+    }
     recorder__record_request(&places, request, answered);
 }
 
@@ -200,6 +221,9 @@ static void recorder__iteration_started(void *context, uint32_t lane, int64_t in
         recorder->figures.iterations_started++;
         if (stage != NULL) {
             stage->iterations_started++;
+        }
+        for (uint32_t i = 0; i < recorder->subject_shares_count; i++) {
+            recorder->subject_shares[i]->iterations_started++;
         }
     }
     if (recorder_in_window(recorder, intended_ns)) {
@@ -282,8 +306,11 @@ static void recorder__never_asked(void *context, uint32_t step, uint32_t target,
     }
     struct recorder__places places = recorder__places_at(recorder, intended_ns);
     recorder__add_place(&places, step < figures->steps_count ? figures->steps[step].latency : NULL);
-    recorder__add_place(&places, target < figures->targets_count ? figures->targets[target].latency
-                                                                 : recorder__share(recorder));
+    uint32_t before = places.count;
+    recorder__add_shares(&places, recorder);
+    if (target < figures->targets_count) {
+        places.latency[before] = figures->targets[target].latency;
+    }
     int64_t age_ns = time_later_ns(0, now_ns - intended_ns);
     figures->window_asked++;
     recorder__record(&places, LATENCY_RESPONSE, age_ns, true);
@@ -364,8 +391,19 @@ bool recorder_open(struct recorder *recorder, const struct figures_shape *shape,
                              .ran_out = recorder__ran_out,
                              .end_ns = &recorder->window_end_ns,
                              .blocked_until_ns = &recorder->subject_blocked_until_ns};
-    bool opened = figures_open(&recorder->figures, shape, abnormal_max, origin_ns, error);
-    recorder->observer.evidence = recorder->figures.evidence;
+    struct figures *figures = &recorder->figures;
+    bool opened = figures_open(figures, shape, abnormal_max, origin_ns, error);
+    for (uint32_t i = 0; i < figures->shares_count && opened; i++) {
+        figures->shares[i].second = calloc(1, sizeof *figures->shares[i].second);
+        if (figures->shares[i].second == NULL) {
+            error_set_short(error, ERROR_SHORT_OF_MEMORY,
+                            "no memory for the seconds of %u targets and %u behaviors",
+                            figures->targets_count, figures->players_count);
+            recorder_close(recorder);
+            opened = false;
+        }
+    }
+    recorder->observer.evidence = figures->evidence;
     return opened;
 }
 
@@ -379,7 +417,7 @@ static void recorder__record_connect(struct recorder *recorder, enum latency_kin
                                      int64_t value_ns, bool censored)
 {
     struct recorder__places places = recorder__places_at(recorder, recorder->now_ns);
-    recorder__add_place(&places, recorder__share(recorder));
+    recorder__add_shares(&places, recorder);
     recorder__record(&places, kind, value_ns, censored);
 }
 
@@ -444,6 +482,9 @@ void recorder_begun(struct recorder *recorder, uint32_t behavior, int64_t intend
 {
     struct figures *figures = &recorder->figures;
     series_add(figures->series, intended_ns, SERIES_BEGUN, 1);
+    if (behavior < figures->players_count) {
+        series_add(figures->players[behavior].series, intended_ns, SERIES_BEGUN, 1);
+    }
     if (!recorder_in_window(recorder, intended_ns)) {
         return;
     }
@@ -487,13 +528,10 @@ void recorder_abnormal(struct recorder *recorder, const struct result_abnormal *
 
 void recorder_carried(struct recorder *recorder, const struct clean_group *carried)
 {
-    if (recorder->subject_target != NULL) {
-        uint64_t *totals = recorder->subject_target->counters.totals;
-        totals[TOTAL_BYTES_SENT] += carried->bytes_sent;
-        totals[TOTAL_BYTES_RECEIVED] += carried->bytes_received;
-        totals[TOTAL_MESSAGES_SENT] += carried->messages_sent;
-        totals[TOTAL_MESSAGES_RECEIVED] += carried->messages_received;
-    }
+    recorder_count_shares(recorder, TOTAL_BYTES_SENT, carried->bytes_sent);
+    recorder_count_shares(recorder, TOTAL_BYTES_RECEIVED, carried->bytes_received);
+    recorder_count_shares(recorder, TOTAL_MESSAGES_SENT, carried->messages_sent);
+    recorder_count_shares(recorder, TOTAL_MESSAGES_RECEIVED, carried->messages_received);
 }
 
 void recorder_clean(struct recorder *recorder, uint16_t local_port,
@@ -511,7 +549,9 @@ static uint64_t recorder__connects_failed(const struct counters *counters)
            counters->errors[ERROR_KIND_CONNECT_OTHER];
 }
 
-static void recorder__flush_series(struct recorder *recorder, int64_t at_ns, const uint32_t *gauges)
+/* Moves what was counted into the series: what is in now and not in before. */
+static void recorder__flush(struct series *series, int64_t at_ns, const struct counters *now,
+                            struct counters *before)
 {
     static const struct {
         enum series_value value;
@@ -523,9 +563,6 @@ static void recorder__flush_series(struct recorder *recorder, int64_t at_ns, con
                 {SERIES_MESSAGES_RECEIVED, TOTAL_MESSAGES_RECEIVED},
                 {SERIES_BYTES_SENT, TOTAL_BYTES_SENT},
                 {SERIES_BYTES_RECEIVED, TOTAL_BYTES_RECEIVED}};
-    struct series *series = recorder->figures.series;
-    const struct counters *now = &recorder->figures.counters;
-    struct counters *before = &recorder->series_counters;
     for (size_t i = 0; i < sizeof(SUMS) / sizeof(SUMS[0]); i++) {
         uint64_t amount = now->totals[SUMS[i].kind] - before->totals[SUMS[i].kind];
         if (amount > 0) {
@@ -535,9 +572,26 @@ static void recorder__flush_series(struct recorder *recorder, int64_t at_ns, con
     series_add_errors(series, at_ns, now, before);
     series_add(series, at_ns, SERIES_CONNECTS_FAILED,
                recorder__connects_failed(now) - recorder__connects_failed(before));
-    series_set(series, at_ns, SERIES_CONNECTIONS, gauges[LIVE_OPEN]);
-    series_set(series, at_ns, SERIES_CONNECTING, gauges[LIVE_CONNECTING]);
     *before = *now;
+}
+
+/* The same of a target or a behavior. What has no request has no latency. */
+static void recorder__flush_share(const struct figures_share *share, int64_t at_ns)
+{
+    struct figures_second *second = share->second;
+    const uint64_t *totals = share->counters.totals;
+    if (totals[TOTAL_REQUESTS] != second->before.totals[TOTAL_REQUESTS]) {
+        for (uint32_t i = 0; i < SERIES_BUCKETS; i++) {
+            if (second->latencies[i] > 0) {
+                series_add_latencies(share->series, at_ns, i, second->latencies[i]);
+                second->latencies[i] = 0;
+            }
+        }
+    }
+    recorder__flush(share->series, at_ns, &share->counters, &second->before);
+    series_set(share->series, at_ns, SERIES_CONNECTIONS,
+               totals[TOTAL_CONNECTS_OK] - totals[TOTAL_CONNECTIONS_CLEAN] -
+                   totals[TOTAL_CONNECTIONS_ABNORMAL]);
 }
 
 bool recorder_second_passed(const struct recorder *recorder, int64_t now_ns)
@@ -549,7 +603,13 @@ void recorder_series(struct recorder *recorder, int64_t now_ns, const uint32_t *
 {
     /* What has been counted since the last call belongs to that call's second. */
     int64_t at_ns = recorder->origin_ns + recorder->series_second * NS_PER_S;
-    recorder__flush_series(recorder, at_ns, gauges);
+    struct figures *figures = &recorder->figures;
+    recorder__flush(figures->series, at_ns, &figures->counters, &recorder->series_counters);
+    series_set(figures->series, at_ns, SERIES_CONNECTIONS, gauges[LIVE_OPEN]);
+    series_set(figures->series, at_ns, SERIES_CONNECTING, gauges[LIVE_CONNECTING]);
+    for (uint32_t i = 0; i < figures->shares_count; i++) {
+        recorder__flush_share(&figures->shares[i], at_ns);
+    }
     recorder->series_second = (now_ns - recorder->origin_ns) / NS_PER_S;
 }
 

@@ -27,12 +27,13 @@ struct recorder {
     /* The connection whose vm is being called. */
     bool subject_ready;
     uint32_t subject_connection;
-    struct figures_share *subject_target; /* where it is connected to; NULL: not told apart */
-    int64_t subject_blocked_until_ns;     /* its socket took no bytes until then */
-    int64_t subject_seen_ns;              /* what had come by then has been handled */
+    struct figures_share *subject_shares[2]; /* its target's and its behavior's, if told apart */
+    uint32_t subject_shares_count;
+    int64_t subject_blocked_until_ns; /* its socket took no bytes until then */
+    int64_t subject_seen_ns;          /* what had come by then has been handled */
     struct reassembly *subject_received;
     uint64_t *subject_lanes; /* a bit per lane: its iteration began inside the window */
-    /* What is in the series already. */
+    /* What is in the series of the run already; of a share: struct figures_second. */
     struct counters series_counters;
     int64_t series_second; /* since the origin: of the last turn */
     int64_t origin_ns;
@@ -59,26 +60,36 @@ static inline void recorder_count(struct recorder *recorder, enum total_kind kin
     recorder->figures.counters.totals[kind] += amount;
 }
 
+/* Of what the subject belongs to. */
+static inline void recorder_count_shares(struct recorder *recorder, enum total_kind kind,
+                                         uint64_t amount)
+{
+    for (uint32_t i = 0; i < recorder->subject_shares_count; i++) {
+        recorder->subject_shares[i]->counters.totals[kind] += amount;
+    }
+}
+
 /* Of the run, and of what the subject belongs to. */
 static inline void recorder_count_subject(struct recorder *recorder, enum total_kind kind,
                                           uint64_t amount)
 {
     recorder_count(recorder, kind, amount);
-    if (recorder->subject_target != NULL) {
-        recorder->subject_target->counters.totals[kind] += amount;
-    }
+    recorder_count_shares(recorder, kind, amount);
 }
 
 static inline void recorder_error(struct recorder *recorder, enum error_kind kind)
 {
     recorder->figures.counters.errors[kind]++;
-    if (recorder->subject_target != NULL) {
-        recorder->subject_target->counters.errors[kind]++;
+    for (uint32_t i = 0; i < recorder->subject_shares_count; i++) {
+        recorder->subject_shares[i]->counters.errors[kind]++;
     }
     if (recorder->observer.trace != NULL) {
         trace_fail(recorder->observer.trace, recorder->subject_connection, error_key(kind));
     }
 }
+
+/* The subject is at this target, and plays this behavior. */
+void recorder_observe_shares(struct recorder *recorder, uint32_t target, uint32_t behavior);
 
 static inline void recorder_observe_ready(struct recorder *recorder, bool ready)
 {
@@ -113,7 +124,8 @@ void recorder_explain(struct recorder *recorder, enum evidence_place place, enum
                       uint32_t connection, const char *expected, const char *found,
                       struct span bytes);
 void recorder_abnormal(struct recorder *recorder, const struct result_abnormal *abnormal);
-/* A connection has ended, in whatever way: its bytes and messages belong to its target. */
+/* A connection has ended, in whatever way: its bytes and messages belong to its target and its
+ * behavior. */
 void recorder_carried(struct recorder *recorder, const struct clean_group *carried);
 /* A connection that ended cleanly, and what it carried. */
 void recorder_clean(struct recorder *recorder, uint16_t local_port,

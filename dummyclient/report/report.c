@@ -57,13 +57,66 @@ static void report__add_rate_figures(struct cJSON *rate, const struct plan *plan
     json_add_double(rate, "achieved_per_s", achieved_per_s);
 }
 
+/* The arrivals of the behaviors that begin at the target. False: they are not known, because not
+ * every behavior begins at one that has a name. */
+static bool report__target_arrivals(const struct plan *plan, const struct figures *figures,
+                                    uint32_t target, struct arrival_counts *sum)
+{
+    *sum = (struct arrival_counts){0};
+    for (uint32_t i = 0; i < figures->behaviors_count; i++) {
+        uint32_t first = plan->program->behaviors[i].first_target;
+        if (first >= figures->targets_count) {
+            return false;
+        }
+        const struct arrival_counts *counts = &figures->behaviors[i];
+        sum->intended += first == target ? counts->intended : 0;
+        sum->begun += first == target ? counts->begun : 0;
+        sum->dropped += first == target ? counts->dropped : 0;
+        sum->never_started += first == target ? counts->never_started : 0;
+    }
+    return true;
+}
+
+/* arrivals: NULL where they are not known. */
+static void report__add_share(struct cJSON *item, const struct run *run,
+                              const struct figures_share *share,
+                              const struct arrival_counts *arrivals, uint32_t written)
+{
+    struct cJSON *totals = json_add_item(item, "totals", cJSON_CreateObject());
+    for (int kind = 0; kind < TOTAL_KINDS; kind++) {
+        json_add_u64(totals, total_key((enum total_kind)kind), share->counters.totals[kind]);
+    }
+    struct cJSON *rate = json_add_item(item, "rate", cJSON_CreateObject());
+    double seconds = (double)run->window_ns / (double)NS_PER_S;
+    json_add_double(rate, "achieved_per_s",
+                    seconds > 0 ? (double)share->iterations_started / seconds : 0);
+    if (arrivals != NULL) {
+        arrival_counts_to_json(arrivals, rate);
+    }
+    json_add_u64(rate, "started", share->iterations_started);
+    json_add_i64(rate, "window_ns", run->window_ns);
+    report__add_latency(item, share->latency, LATENCY_SHARE_KINDS);
+    report__add_errors(item, share->counters.errors);
+    json_add_item(item, "series", series_values_to_json(share->series, run->end_ns, written));
+}
+
+static void report__align(const struct figures_share *shares, uint32_t count)
+{
+    for (uint32_t i = 0; i < 2 * count; i++) { /* the first has the longest entries, then all */
+        series_align(shares[0].series, shares[i % count].series);
+    }
+}
+
 /* Where there are several that are told apart: their addresses, and what belongs to each. */
 static void report__add_targets(struct cJSON *result, const struct plan *plan,
-                                const struct figures *figures)
+                                const struct run *run)
 {
+    const struct figures *figures = &run->figures;
     struct cJSON *targets = json_add_item(result, "targets", cJSON_CreateArray());
+    report__align(figures->targets, figures->targets_count);
     for (uint32_t i = 0; i < figures->targets_count; i++) {
-        const struct figures_share *share = &figures->targets[i];
+        struct arrival_counts arrivals;
+        bool known = report__target_arrivals(plan, figures, i, &arrivals);
         struct cJSON *item = cJSON_CreateObject();
         json_add_text(item, "name", plan->target_names[i]);
         struct cJSON *addresses = json_add_item(item, "addresses", cJSON_CreateArray());
@@ -74,13 +127,24 @@ static void report__add_targets(struct cJSON *result, const struct plan *plan,
                 json_append_item(addresses, cJSON_CreateString(text));
             }
         }
-        struct cJSON *totals = json_add_item(item, "totals", cJSON_CreateObject());
-        for (int kind = 0; kind < TOTAL_KINDS; kind++) {
-            json_add_u64(totals, total_key((enum total_kind)kind), share->counters.totals[kind]);
-        }
-        report__add_latency(item, share->latency, LATENCY_SHARE_KINDS);
-        report__add_errors(item, share->counters.errors);
+        report__add_share(item, run, &figures->targets[i], known ? &arrivals : NULL,
+                          SERIES_OF_SHARE);
         json_append_item(targets, item);
+    }
+}
+
+static void report__add_behaviors(struct cJSON *result, const struct plan *plan,
+                                  const struct run *run)
+{
+    const struct figures *figures = &run->figures;
+    struct cJSON *behaviors = json_add_item(result, "behaviors", cJSON_CreateArray());
+    report__align(figures->players, figures->players_count);
+    for (uint32_t i = 0; i < figures->players_count; i++) {
+        struct cJSON *item = cJSON_CreateObject();
+        json_add_text(item, "name", plan->program->behaviors[i].name);
+        report__add_share(item, run, &figures->players[i], &figures->behaviors[i],
+                          SERIES_OF_SHARE | (plan->open_loop ? SERIES_ARRIVALS : 0));
+        json_append_item(behaviors, item);
     }
 }
 
@@ -264,7 +328,8 @@ struct cJSON *report_to_json(const struct plan *plan, struct run *run,
     report__add_latency(result, run->figures.latency, LATENCY_KINDS);
     report__add_steps(result, plan, &run->figures);
     report__add_codec(result, plan, run);
-    report__add_targets(result, plan, &run->figures);
+    report__add_targets(result, plan, run);
+    report__add_behaviors(result, plan, run);
     report__add_stages(result, plan, &run->figures);
     report__add_clock(result, run);
     notes_to_json(&run->figures.notes, plan->program->mark_names, result);

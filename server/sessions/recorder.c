@@ -17,7 +17,7 @@ bool recorder_open(struct recorder *recorder, int64_t origin_ns, uint32_t abnorm
     if (!histogram_open(&recorder->queue_wait, 3, error)) {
         goto no_queue_wait;
     }
-    recorder->series = series_create(origin_ns, error);
+    recorder->series = series_create(origin_ns, SERIES_CELLS_MAX, error);
     if (recorder->series == NULL) {
         goto no_series;
     }

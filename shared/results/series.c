@@ -43,8 +43,9 @@ struct series {
     int64_t period_ns;
     uint32_t newest;
     uint32_t cells_count;
+    uint32_t cells_max;
     struct series_entry *entries; /* SERIES_ENTRIES_MAX; behind newest all 0 */
-    struct series_cell *cells;    /* SERIES_CELLS_MAX + SERIES_CELLS_RESERVE */
+    struct series_cell *cells;    /* cells_max + SERIES_CELLS_RESERVE */
     struct series_slot slots[2];
     struct series_slot scratch; /* empty between calls */
 };
@@ -57,16 +58,17 @@ static bool series__value_is_gauge(int value)
     return value <= SERIES_CONNECTING && (SERIES_GAUGES >> value & 1) != 0;
 }
 
-struct series *series_create(int64_t origin_ns, struct error *error)
+struct series *series_create(int64_t origin_ns, uint32_t cells_max, struct error *error)
 {
     struct series *series = calloc(1, sizeof *series);
     if (series != NULL) {
         series->origin_ns = origin_ns;
+        series->cells_max = cells_max;
         series->period_ns = NS_PER_S;
         series->entries = zeroed_alloc(SERIES_ENTRIES_MAX, sizeof *series->entries);
         /* Pages that the run never fills are never touched. */
         series->cells =
-            zeroed_alloc((size_t)SERIES_CELLS_MAX + SERIES_CELLS_RESERVE, sizeof *series->cells);
+            zeroed_alloc((size_t)cells_max + SERIES_CELLS_RESERVE, sizeof *series->cells);
         if (series->entries && series->cells) {
             return series;
         }
@@ -144,7 +146,7 @@ static void series__store_slot(struct series *series, struct series_slot *slot, 
     for (uint32_t i = slot->bucket_low; i < slot->bucket_end; i++) {
         while (slot->counts[i] > 0) {
             uint64_t part = slot->counts[i] < UINT32_MAX ? slot->counts[i] : UINT32_MAX;
-            must(series->cells_count < SERIES_CELLS_MAX + SERIES_CELLS_RESERVE);
+            must(series->cells_count < series->cells_max + SERIES_CELLS_RESERVE);
             series->cells[series->cells_count++] =
                 (struct series_cell){(uint16_t)i, (uint32_t)part};
             slot->counts[i] -= part;
@@ -236,10 +238,15 @@ static void series__advance(struct series *series, uint32_t entry)
     series->newest = entry;
 }
 
-/* The entry of a moment; folds and advances as it needs to. */
+/* The entry of a moment; folds and advances as it needs to. It is mostly the newest, which takes no
+ * division to see. */
 static uint32_t series__entry_at(struct series *series, int64_t now_ns)
 {
     int64_t since_ns = now_ns > series->origin_ns ? now_ns - series->origin_ns : 0;
+    int64_t ahead_ns = since_ns - series->newest * series->period_ns;
+    if (ahead_ns >= 0 && ahead_ns < series->period_ns) {
+        return series->newest;
+    }
     int64_t entry = since_ns / series->period_ns;
     if (entry <= series->newest) {
         return (uint32_t)entry;
@@ -252,7 +259,7 @@ static uint32_t series__entry_at(struct series *series, int64_t now_ns)
         series__advance(series, (uint32_t)entry);
     }
     /* Ends: with every fold there are half as many entries, of at most SERIES_BUCKETS cells. */
-    while (series->cells_count > SERIES_CELLS_MAX) {
+    while (series->cells_count > series->cells_max) {
         series__fold(series);
         entry = since_ns / series->period_ns;
     }
@@ -312,17 +319,23 @@ void series_set(struct series *series, int64_t now_ns, enum series_value value, 
     entry->gauges_set |= 1u << value;
 }
 
-void series_record(struct series *series, int64_t now_ns, int64_t latency_ns)
+void series_add_latencies(struct series *series, int64_t now_ns, uint32_t bucket, uint64_t count)
 {
-    if (latency_ns > HISTOGRAM_VALUE_MAX_NS) {
-        latency_ns = HISTOGRAM_VALUE_MAX_NS;
-    }
     uint32_t entry = series__entry_at(series, now_ns);
     /* Older than live: cannot be, by the header; counted where it still can be. */
     uint32_t oldest = series->newest > 0 ? series->newest - 1 : 0;
     entry = entry < oldest ? oldest : entry;
-    series__slot_add(&series->slots[entry % 2],
-                     bucket_of(latency_ns < 1 ? 1 : latency_ns, SERIES_BUCKET_BITS), 1);
+    series__slot_add(&series->slots[entry % 2], bucket, count);
+}
+
+uint32_t series_record(struct series *series, int64_t now_ns, int64_t latency_ns)
+{
+    if (latency_ns > HISTOGRAM_VALUE_MAX_NS) {
+        latency_ns = HISTOGRAM_VALUE_MAX_NS;
+    }
+    uint32_t bucket = bucket_of(latency_ns < 1 ? 1 : latency_ns, SERIES_BUCKET_BITS);
+    series_add_latencies(series, now_ns, bucket, 1);
+    return bucket;
 }
 
 /* --- Merging the series of several threads. */
@@ -343,7 +356,7 @@ static bool series__merge_cells(struct series *merged, const struct series *into
             }
         }
         series__store_slot(merged, &merged->scratch, i);
-        if (merged->cells_count > SERIES_CELLS_MAX) {
+        if (merged->cells_count > merged->cells_max) {
             return false;
         }
     }
@@ -387,7 +400,7 @@ bool series_merge(struct series *into, const struct series *from)
         series__fold(into);
     }
 
-    struct series *merged = series_create(into->origin_ns, NULL);
+    struct series *merged = series_create(into->origin_ns, into->cells_max, NULL);
     if (!merged) {
         return false;
     }
@@ -456,16 +469,21 @@ static void series__add_errors(struct json_text *text, const uint64_t errors[ERR
 }
 
 /* One line of text: a long run stays readable, and is not a million small allocations. */
-static struct cJSON *series__entry_to_json(struct series *series, uint32_t entry,
+static struct cJSON *series__entry_to_json(struct series *series, uint32_t entry, uint32_t written,
                                            const uint64_t values[SERIES_VALUE_COUNT])
 {
     struct json_text text = {0};
     json_text_print(&text, "\n\t\t{\"t_ns\":%" PRId64, entry * series->period_ns);
     for (int value = 0; value < SERIES_ERRORS_FIRST; value++) {
-        json_text_print(&text, ",\"%s\":%" PRIu64, VALUE_KEYS[value], values[value]);
+        if ((written >> value & 1) != 0) {
+            json_text_print(&text, ",\"%s\":%" PRIu64, VALUE_KEYS[value], values[value]);
+        }
     }
-    json_text_print(&text, ",\"due\":%" PRIu64,
-                    values[SERIES_BEGUN] + values[SERIES_DROPPED] + values[SERIES_NEVER_STARTED]);
+    if ((written & SERIES_ARRIVALS) != 0) {
+        json_text_print(&text, ",\"due\":%" PRIu64,
+                        values[SERIES_BEGUN] + values[SERIES_DROPPED] +
+                            values[SERIES_NEVER_STARTED]);
+    }
     series__add_errors(&text, values + SERIES_ERRORS_FIRST);
     json_text_print(&text, ",\"buckets\":");
     series__read_entry(series, entry, &series->scratch);
@@ -474,13 +492,9 @@ static struct cJSON *series__entry_to_json(struct series *series, uint32_t entry
     return json_text_finish(&text);
 }
 
-struct cJSON *series_to_json(struct series *series, int64_t end_ns)
+/* How many entries reach to end_ns; folds until they are no more than there may be. */
+static uint32_t series__entries_until(struct series *series, int64_t end_ns)
 {
-    must(end_ns >= series->origin_ns);
-    struct cJSON *array = cJSON_CreateArray();
-    if (!array) {
-        return NULL;
-    }
     int64_t length_ns = end_ns - series->origin_ns;
     int64_t wanted = (length_ns + series->period_ns - 1) / series->period_ns;
     if (wanted <= series->newest) {
@@ -490,6 +504,17 @@ struct cJSON *series_to_json(struct series *series, int64_t end_ns)
         series__fold(series);
         wanted = (length_ns + series->period_ns - 1) / series->period_ns;
     }
+    return (uint32_t)wanted;
+}
+
+struct cJSON *series_values_to_json(struct series *series, int64_t end_ns, uint32_t written)
+{
+    must(end_ns >= series->origin_ns);
+    struct cJSON *array = cJSON_CreateArray();
+    if (!array) {
+        return NULL;
+    }
+    uint32_t wanted = series__entries_until(series, end_ns);
     uint64_t gauges[SERIES_VALUE_COUNT] = {0};
     for (uint32_t i = 0; i < wanted; i++) {
         uint64_t values[SERIES_VALUE_COUNT] = {0};
@@ -504,7 +529,7 @@ struct cJSON *series_to_json(struct series *series, int64_t end_ns)
                 values[value] = series->entries[i].values[value];
             }
         }
-        struct cJSON *item = series__entry_to_json(series, i, values);
+        struct cJSON *item = series__entry_to_json(series, i, written, values);
         if (!item || !cJSON_AddItemToArray(array, item)) {
             cJSON_Delete(item);
             cJSON_Delete(array);
@@ -512,6 +537,21 @@ struct cJSON *series_to_json(struct series *series, int64_t end_ns)
         }
     }
     return array;
+}
+
+struct cJSON *series_to_json(struct series *series, int64_t end_ns)
+{
+    return series_values_to_json(series, end_ns, (UINT32_C(1) << SERIES_ERRORS_FIRST) - 1);
+}
+
+void series_align(struct series *a, struct series *b)
+{
+    while (a->period_ns < b->period_ns) {
+        series__fold(a);
+    }
+    while (b->period_ns < a->period_ns) {
+        series__fold(b);
+    }
 }
 
 /* --- As bytes, and merging one that arrived so. */
@@ -610,7 +650,7 @@ static bool series__unpack(struct series *series, struct unpack *from)
             return false;
         }
         series__store_slot(series, &series->scratch, i);
-        if (series->cells_count > SERIES_CELLS_MAX + SERIES_CELLS_RESERVE / 2) {
+        if (series->cells_count > series->cells_max + SERIES_CELLS_RESERVE / 2) {
             unpack_fail(from);
             return false;
         }
@@ -622,7 +662,7 @@ static bool series__unpack(struct series *series, struct unpack *from)
 
 bool series_unpack_merge(struct series *into, struct unpack *from)
 {
-    struct series *arrived = series_create(into->origin_ns, NULL);
+    struct series *arrived = series_create(into->origin_ns, into->cells_max, NULL);
     if (arrived == NULL) {
         return false;
     }

@@ -22,6 +22,8 @@ struct unpack;
 enum { SERIES_ENTRIES_MAX = 3600, SERIES_CELLS_MAX = 1024 * 1024 };
 /* HdrHistogram's layout with 2 significant digits, over 1 ns..120 s. */
 enum { SERIES_BUCKET_BITS = 7, SERIES_BUCKETS = 3936 };
+/* A store must hold some entries of the worst latencies. */
+enum { SERIES_CELLS_LEAST = 16 * SERIES_BUCKETS };
 
 /* X(name, key): of enum series_value, and in a result. */
 #define SERIES_LIST(X)                                                                             \
@@ -47,9 +49,18 @@ enum series_value {
     SERIES_LIST(SERIES_VALUE) SERIES_ERRORS_FIRST, /* then those of each enum error_kind */
     SERIES_VALUE_COUNT = SERIES_ERRORS_FIRST + ERROR_KINDS
 };
+/* Sets of values: a bit for each. */
+enum {
+    SERIES_ARRIVALS = 1 << SERIES_BEGUN | 1 << SERIES_DROPPED | 1 << SERIES_NEVER_STARTED,
+    /* What is known of a part of the run second by second. */
+    SERIES_OF_SHARE = 1 << SERIES_CONNECTIONS | 1 << SERIES_CONNECTS_FAILED |
+                      1 << SERIES_ITERATIONS | 1 << SERIES_REQUESTS | 1 << SERIES_RESPONSES |
+                      1 << SERIES_ERRORS
+};
 
-/* origin_ns is the run's t = 0 on the monotonic clock: the moment the process begins its run. */
-struct series *series_create(int64_t origin_ns, struct error *error);
+/* origin_ns is the run's t = 0 on the monotonic clock: the moment the process begins its run.
+ * cells_max: SERIES_CELLS_LEAST to SERIES_CELLS_MAX. */
+struct series *series_create(int64_t origin_ns, uint32_t cells_max, struct error *error);
 void series_destroy(struct series *series);
 /* Adds to a sum in the second of now_ns, however long past that is. */
 void series_add(struct series *series, int64_t now_ns, enum series_value value, uint64_t amount);
@@ -64,17 +75,24 @@ void series_add_errors(struct series *series, int64_t now_ns, const struct count
                        const struct counters *before);
 /* Sets a gauge. */
 void series_set(struct series *series, int64_t now_ns, enum series_value value, uint64_t gauge);
-/* Records a latency (2 digits) in the second of now_ns, which does not go back by more than one. */
-void series_record(struct series *series, int64_t now_ns, int64_t latency_ns);
+/* Records a latency (2 digits) in the second of now_ns, which does not go back by more than one.
+ * Returns its bucket. */
+uint32_t series_record(struct series *series, int64_t now_ns, int64_t latency_ns);
+/* The same of as many latencies of a bucket. */
+void series_add_latencies(struct series *series, int64_t now_ns, uint32_t bucket, uint64_t count);
 /* Sums are added, gauges are added (each thread has its own connections), buckets are added. Both
  * must have the same origin. Allocates; false when memory ran out, into is then as before. */
 bool series_merge(struct series *into, const struct series *from);
+/* The entries of both have one length afterwards. */
+void series_align(struct series *a, struct series *b);
 /* Length of the series' entries now: 1 s, 2 s, 4 s, ... */
 int64_t series_period_ns(const struct series *series);
 /* The array `series` of a result: an entry for every period from the origin to end_ns (or to the
  * last event, if that came later), also for those in which nothing happened. One item of raw JSON
  * per entry. NULL when memory ran out. */
 struct cJSON *series_to_json(struct series *series, int64_t end_ns);
+/* The same of some values only, a set of them. */
+struct cJSON *series_values_to_json(struct series *series, int64_t end_ns, uint32_t written);
 /* Not const: it uses the series' scratch memory. */
 void series_pack(struct series *series, struct pack *pack);
 /* Merges it as series_merge() does: its times count from the origin of `into`. Also false when

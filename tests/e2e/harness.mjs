@@ -199,7 +199,9 @@ export function resultOf(file) {
   assert.ok(validator(document), `${path.basename(file)} is not of the schema: ` +
     JSON.stringify(validator.errors?.slice(0, 5), null, 1));
   assertSeriesAddsUp(document, file);
-  if (document.targets?.length) assertTargetsAddUp(document, file);
+  for (const list of ['targets', 'behaviors']) {
+    if (document[list]?.length) assertSharesAddUp(document, list, file);
+  }
   if (document.rate) assertArrivalsConserved(document, file);
   return parseExact(text);
 }
@@ -232,21 +234,45 @@ function assertArrivalsConserved({ run, rate, stages, series }, file) {
   }
 }
 
-/** What belongs to the targets is the whole; their requests are those of the steps. An arrival that
- *  never began is in the response of no address, where targets have no names. */
-function assertTargetsAddUp({ targets, totals, errors, latency_ns: latency, steps }, file) {
-  const sum = (list, pick) => list.reduce((all, one) => all + (pick(one) ?? 0), 0);
-  for (const key of Object.keys(targets[0].totals)) {
-    assert.equal(sum(targets, (one) => one.totals[key]), totals[key], `${file}: ${key} of targets`);
+/** What belongs to the targets is the whole, and so is what belongs to the behaviors: their
+ *  requests are those of the steps. An arrival that never began is in the response of no address,
+ *  where targets have no names. */
+function assertSharesAddUp(document, list, file) {
+  const { [list]: shares, totals, errors, latency_ns: latency, steps } = document;
+  const sum = (of, pick) => of.reduce((all, one) => all + (pick(one) ?? 0), 0);
+  for (const key of Object.keys(shares[0].totals)) {
+    assert.equal(sum(shares, (one) => one.totals[key]), totals[key], `${file}: ${key} of ${list}`);
   }
   for (const kind of Object.keys(errors).filter((key) => key !== 'total')) {
-    assert.equal(sum(targets, (one) => one.errors[kind]), errors[kind], `${file}: ${kind}`);
+    assert.equal(sum(shares, (one) => one.errors[kind]), errors[kind],
+      `${file}: ${kind} of ${list}`);
   }
-  const count = (list, kind) => sum(list, (one) => one.latency_ns[kind].count);
-  assert.equal(count(targets, 'connect'), latency.connect.count, `${file}: connects of targets`);
-  assert.equal(count(targets, 'service'), count(steps, 'service'), `${file}: requests of targets`);
-  if (!targets[0].name.includes(':')) {
-    assert.equal(count(targets, 'response'), count(steps, 'response'), `${file}: responses`);
+  for (const key of ['started', ...FATES].filter((one) => one in shares[0].rate)) {
+    assert.equal(sum(shares, (one) => one.rate[key]), document.rate[key],
+      `${file}: ${key} of ${list}`);
+  }
+  const count = (of, kind) => sum(of, (one) => one.latency_ns[kind].count);
+  assert.equal(count(shares, 'connect'), latency.connect.count, `${file}: connects of ${list}`);
+  assert.equal(count(shares, 'service'), count(steps, 'service'), `${file}: requests of ${list}`);
+  if (list === 'targets' && !shares[0].name.includes(':')) {
+    assert.equal(count(shares, 'response'), count(steps, 'response'), `${file}: responses`);
+  }
+  assertShareSeriesAddUp(document, list, file);
+}
+
+/** Second by second: of the keys that a share has, gauges too. */
+function assertShareSeriesAddUp({ [list]: shares, series }, list, file) {
+  const samples = ({ buckets }) => buckets.reduce((all, [, count]) => all + count, 0);
+  const keys = Object.keys(shares[0].series[0] ?? {}).filter((key) => key !== 't_ns');
+  const distances = [series, ...shares.map((one) => one.series)].map((one) => one[1]?.t_ns);
+  if (new Set(distances).size > 1) return; // shares' entries may be longer
+  for (const [i, entry] of series.entries()) {
+    for (const key of keys.filter((one) => typeof entry[one] === 'number')) {
+      assert.equal(shares.reduce((all, one) => all + one.series[i][key], 0), entry[key],
+        `${file}: ${key} of ${list} in the second at ${entry.t_ns} ns`);
+    }
+    assert.equal(shares.reduce((all, one) => all + samples(one.series[i]), 0), samples(entry),
+      `${file}: buckets of ${list} in the second at ${entry.t_ns} ns`);
   }
 }
 

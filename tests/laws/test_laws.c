@@ -309,6 +309,118 @@ static void laws__gauges(const struct laws_play *play)
                 play->plan->connections);
 }
 
+/* --- By target and by behavior. */
+
+static cJSON *laws__read_series(struct series *series, int64_t end_ns, uint32_t written)
+{
+    cJSON *raw = series_values_to_json(series, end_ns, written);
+    char *text = cJSON_PrintUnformatted(raw);
+    cJSON *read = cJSON_Parse(text);
+    assert_true(cJSON_IsArray(read));
+    cJSON_free(text);
+    cJSON_Delete(raw);
+    return read;
+}
+
+/* What an entry has under a key; of buckets: the samples in them. */
+static uint64_t laws__of_entry(const cJSON *series, int second, const char *key)
+{
+    const cJSON *found = cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(series, second), key);
+    const cJSON *bucket;
+    uint64_t count = 0;
+    cJSON_ArrayForEach(bucket, found)
+    {
+        count += (uint64_t)cJSON_GetArrayItem(bucket, 1)->valuedouble;
+    }
+    return cJSON_IsArray(found) ? count : (uint64_t)cJSON_GetNumberValue(found);
+}
+
+/* Second by second, the series of all shares together are the run's. */
+static void laws__share_seconds(const struct laws_play *play, const struct figures_share *shares,
+                                uint32_t count, uint32_t written)
+{
+    static const char *const KEYS[] = {"connections", "connects_failed", "iterations", "requests",
+                                       "responses",   "errors",          "buckets",    "due",
+                                       "begun"};
+    size_t keys = COUNT_OF(KEYS) - ((written & SERIES_ARRIVALS) != 0 ? 0 : 2);
+    int64_t end_ns = play->run.end_ns;
+    cJSON *whole = laws__read_series(play->run.figures.series, end_ns, UINT32_MAX >> 1);
+    cJSON *parts[FIGURES_SHARES_MAX];
+    for (uint32_t i = 0; i < count; i++) {
+        parts[i] = laws__read_series(shares[i].series, end_ns, written);
+        laws__equal("entries of a share", (uint64_t)cJSON_GetArraySize(parts[i]),
+                    (uint64_t)cJSON_GetArraySize(whole));
+    }
+    for (int second = 0; second < cJSON_GetArraySize(whole); second++) {
+        for (size_t k = 0; k < keys; k++) {
+            uint64_t sum = 0;
+            for (uint32_t i = 0; i < count; i++) {
+                sum += laws__of_entry(parts[i], second, KEYS[k]);
+            }
+            laws__equal(KEYS[k], sum, laws__of_entry(whole, second, KEYS[k]));
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        cJSON_Delete(parts[i]);
+    }
+    cJSON_Delete(whole);
+}
+
+static void laws__share_sums(const struct laws_play *play, const struct figures_share *shares,
+                             uint32_t count)
+{
+    const struct figures *figures = &play->run.figures;
+    struct counters sum = {0};
+    uint64_t started = 0;
+    int64_t services = 0;
+    int64_t connects = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        counters_add(&sum, &shares[i].counters);
+        started += shares[i].iterations_started;
+        services += histogram_count(&shares[i].latency[LATENCY_SERVICE]);
+        connects += histogram_count(&shares[i].latency[LATENCY_CONNECT]);
+    }
+    for (uint32_t i = 0; i < figures->steps_count; i++) {
+        services -= histogram_count(&figures->steps[i].latency[LATENCY_SERVICE]);
+    }
+    for (int kind = 0; kind < COUNTERS; kind++) {
+        const char *key = kind < TOTAL_KINDS ? total_key((enum total_kind)kind)
+                                             : error_key((enum error_kind)(kind - TOTAL_KINDS));
+        laws__equal(key, sum.numbers[kind], figures->counters.numbers[kind]);
+    }
+    laws__equal("iterations started in shares", started, figures->iterations_started);
+    laws__equal("services of shares, less those of steps", (uint64_t)services, 0);
+    laws__equal("connects of shares", (uint64_t)connects,
+                (uint64_t)histogram_count(&figures->latency[LATENCY_CONNECT]));
+}
+
+/* What belongs to the targets is the whole, and what belongs to the behaviors is. */
+static void laws__shares(const struct laws_play *play)
+{
+    const struct figures *figures = &play->run.figures;
+    if (figures->targets_count > 0) {
+        laws__share_sums(play, figures->targets, figures->targets_count);
+        laws__share_seconds(play, figures->targets, figures->targets_count, SERIES_OF_SHARE);
+    }
+    if (figures->players_count > 0) {
+        int64_t behaviors = 0;
+        int64_t steps = 0;
+        for (uint32_t i = 0; i < figures->steps_count; i++) {
+            steps += histogram_count(&figures->steps[i].latency[LATENCY_RESPONSE]);
+        }
+        for (uint32_t i = 0; i < figures->players_count; i++) {
+            const struct arrival_counts *arrivals = &figures->behaviors[i];
+            bool asks = play->plan->program->behaviors[i].first_step != UINT32_MAX;
+            steps += asks ? 0 : (int64_t)(arrivals->dropped + arrivals->never_started);
+            behaviors += histogram_count(&figures->players[i].latency[LATENCY_RESPONSE]);
+        }
+        laws__equal("responses of all behaviors", (uint64_t)behaviors, (uint64_t)steps);
+        laws__share_sums(play, figures->players, figures->players_count);
+        laws__share_seconds(play, figures->players, figures->players_count,
+                            SERIES_OF_SHARE | SERIES_ARRIVALS);
+    }
+}
+
 static void laws__judge(const struct laws_play *play, const struct laws_scenario *scenario)
 {
     if (scenario->open) {
@@ -317,6 +429,7 @@ static void laws__judge(const struct laws_play *play, const struct laws_scenario
     laws__lags(play, scenario);
     laws__ends(play, scenario);
     laws__parts(play, scenario);
+    laws__shares(play);
     laws__population(play, scenario);
     laws__gauges(play);
 }

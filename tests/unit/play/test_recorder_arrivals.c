@@ -247,12 +247,16 @@ static void test_an_arrival_that_asked_nothing_counts_where_it_was_to_ask(void *
 {
     struct recorder *recorder = &((struct fixture *)*state)->recorder;
     struct figures_share *targets = recorder->figures.targets;
-    recorder->subject_target = &targets[0];
+    const struct figures_share *players = recorder->figures.players;
+    recorder_observe_shares(recorder, 0, 1);
     recorder->observer.never_asked(recorder, 0, 1, T0_NS, T0_NS, T0_NS + NS_PER_MS);
     assert_int_equal(histogram_count(&targets[0].latency[LATENCY_RESPONSE]), 0);
     assert_int_equal(histogram_count(&targets[1].latency[LATENCY_RESPONSE]), 1);
+    assert_int_equal(histogram_count(&players[0].latency[LATENCY_RESPONSE]), 0);
+    assert_int_equal(histogram_count(&players[1].latency[LATENCY_RESPONSE]), 1);
     recorder->observer.never_asked(recorder, 0, UINT32_MAX, T0_NS, T0_NS, T0_NS + NS_PER_MS);
     assert_int_equal(histogram_count(&targets[0].latency[LATENCY_RESPONSE]), 1); /* no names */
+    assert_int_equal(histogram_count(&players[1].latency[LATENCY_RESPONSE]), 2);
 }
 
 int main(void)

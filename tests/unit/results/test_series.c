@@ -13,7 +13,7 @@
 static struct series *make(void)
 {
     struct error error = {""};
-    struct series *series = series_create(ORIGIN_NS, &error);
+    struct series *series = series_create(ORIGIN_NS, SERIES_CELLS_MAX, &error);
     if (!series) {
         fail_msg("%s", error.text);
     }
@@ -342,6 +342,40 @@ static void test_merge_that_overflows_the_store_folds(void **state)
     series_destroy(parts[1]);
 }
 
+/* A small store folds earlier, and loses nothing either; two that were folded differently are made
+ * alike. */
+static void test_a_small_store_folds_early_and_is_aligned_with_another(void **state)
+{
+    (void)state;
+    struct error error = {""};
+    struct series *one = make();
+    struct series *small = series_create(ORIGIN_NS, SERIES_CELLS_LEAST, &error);
+    assert_non_null(small);
+    enum { SECONDS = 60 };
+    for (int s = 0; s < SECONDS; s++) {
+        for (uint32_t i = 1; i < SERIES_BUCKETS; i++) {
+            series_add_latencies(small, at(s + 0.5), i, 2);
+        }
+        assert_int_equal(series_record(one, at(s + 0.5), 1000000), /* whose bucket it returns */
+                         bucket_of(1000000, SERIES_BUCKET_BITS));
+    }
+    assert_true(series_period_ns(small) == 4 * NS_PER_S); /* 60 * 3,935 cells in 62,976 */
+    assert_true(series_period_ns(one) == NS_PER_S);
+    series_align(one, small);
+    assert_true(series_period_ns(one) == 4 * NS_PER_S);
+    series_align(small, one);
+    assert_true(series_period_ns(small) == 4 * NS_PER_S);
+    struct cJSON *array = read_back(small, SECONDS);
+    struct cJSON *other = read_back(one, SECONDS);
+    assert_true(samples_sum(array) == 2.0 * SECONDS * (SERIES_BUCKETS - 1));
+    assert_true(samples_sum(other) == SECONDS);
+    assert_int_equal(cJSON_GetArraySize(array), cJSON_GetArraySize(other));
+    cJSON_Delete(array);
+    cJSON_Delete(other);
+    series_destroy(one);
+    series_destroy(small);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_a_day_folds_and_loses_nothing),
         cmocka_unit_test(test_a_full_store_folds_early_and_loses_nothing),
         cmocka_unit_test(test_a_jump_over_hours),
+        cmocka_unit_test(test_a_small_store_folds_early_and_is_aligned_with_another),
         cmocka_unit_test(test_merge_equals_recording_all),
         cmocka_unit_test(test_merge_of_different_periods),
         cmocka_unit_test(test_merge_that_overflows_the_store_folds),
