@@ -18,6 +18,12 @@ static bool conn__say(struct conn *conn, struct span own)
     return true;
 }
 
+int64_t conn_greeting_ns(const struct conn *conn)
+{
+    const struct conn_group *group = conn->group;
+    return group->now_ns - (conn->deadline_ns - group->plan->scenario->load.connect_timeout_ns);
+}
+
 bool conn_talk(struct conn *conn)
 {
     struct conn_group *group = conn->group;
@@ -29,8 +35,7 @@ bool conn_talk(struct conn *conn)
         return false;
     }
     if (conn->link == CONN_GREETING && !frame_greets(conn->reassembly.framing, state)) {
-        int64_t begun_ns = conn->deadline_ns - group->plan->scenario->load.connect_timeout_ns;
-        recorder_greeted(group->recorder, group->now_ns - begun_ns);
+        recorder_greeted(group->recorder, conn_greeting_ns(conn));
         conn_hand_over(conn);
     }
     return conn_is_alive(conn);

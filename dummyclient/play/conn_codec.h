@@ -18,6 +18,8 @@ void conn_close_codec(struct conn *conn);
 /* After a call of the codec: sends what it sends by itself, and hands over to the vm when its
  * handshake is over. False: the connection is being closed. */
 bool conn_talk(struct conn *conn);
+/* How long its handshake has been under way. */
+int64_t conn_greeting_ns(const struct conn *conn);
 /* This side is about to end: what the codec says before the FIN is queued. False: the connection is
  * being closed. */
 bool conn_finish_codec(struct conn *conn);

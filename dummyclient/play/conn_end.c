@@ -84,8 +84,22 @@ bool conn_group_end_some(struct conn_group *group, uint32_t connections_max)
     return group->staying_count > 0;
 }
 
+/* A handshake that ends with its connection, for whatever reason, would have taken at least as
+ * long: one that fails, is given up or is cut off does not make the others look fast. */
+static void conn__censor_handshake(struct conn *conn)
+{
+    struct conn_group *group = conn->group;
+    conn_observe(conn);
+    if (conn->link == CONN_SECURING && conn->secured) {
+        recorder_not_secured(group->recorder, group->now_ns - conn_tls(conn)->begun_ns);
+    } else if (conn->link == CONN_GREETING) {
+        recorder_not_greeted(group->recorder, conn_greeting_ns(conn));
+    }
+}
+
 static void conn__close(struct conn *conn, enum cport_close_mode mode)
 {
+    conn__censor_handshake(conn);
     bool secures = conn->link == CONN_SECURING && !conn_tls(conn)->by_step;
     enum conn_link link = conn->link == CONN_CONNECTING            ? CONN_DROPPING
                           : conn->link == CONN_GREETING || secures ? CONN_REJECTING
@@ -109,8 +123,6 @@ void conn_break(struct conn *conn, enum error_kind error)
     if (conn->link == CONN_CONNECTING && error != ERROR_KIND_LOCAL_LIMIT) {
         /* It would have taken at least as long. */
         recorder_connect_failed(conn->group->recorder, conn->group->now_ns - conn->opened_ns);
-    } else if (error == ERROR_KIND_TLS_HANDSHAKE && conn->link == CONN_SECURING) {
-        recorder_not_secured(conn->group->recorder, conn->group->now_ns - conn_tls(conn)->begun_ns);
     }
     if (error == ERROR_KIND_RESET || error == ERROR_KIND_CLOSE_TIMEOUT ||
         (error == ERROR_KIND_OTHER && conn->link != CONN_CONNECTING)) {
@@ -263,7 +275,7 @@ void conn_group_count_open(struct conn_group *group)
         const struct clean_group carried = {1, conn->bytes_sent, conn->bytes_received,
                                             conn->messages_sent, conn->messages_received};
         if (conn_is_alive(conn) || conn->link == CONN_CLOSING || conn->link == CONN_REJECTING) {
-            conn_observe(conn);
+            conn__censor_handshake(conn);
             recorder_carried(group->recorder, &carried);
             if (conn->secured) {
                 conn_tls_count(conn);

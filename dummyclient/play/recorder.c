@@ -449,6 +449,11 @@ void recorder_greeted(struct recorder *recorder, int64_t greeting_ns)
     recorder__record_run(recorder, LATENCY_CODEC_HANDSHAKE, greeting_ns, recorder->now_ns, false);
 }
 
+void recorder_not_greeted(struct recorder *recorder, int64_t age_ns)
+{
+    recorder__record_run(recorder, LATENCY_CODEC_HANDSHAKE, age_ns, recorder->now_ns, true);
+}
+
 void recorder_poll_gap(struct recorder *recorder, int64_t gap_ns)
 {
     if (recorder_in_window(recorder, recorder->now_ns)) {

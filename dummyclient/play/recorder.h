@@ -101,9 +101,11 @@ void recorder_connected(struct recorder *recorder, int64_t connect_ns);
 void recorder_connect_failed(struct recorder *recorder, int64_t age_ns);
 /* The codec's handshake is over, this long after the connect. */
 void recorder_greeted(struct recorder *recorder, int64_t greeting_ns);
+/* The connection has ended within it: censored at its age. */
+void recorder_not_greeted(struct recorder *recorder, int64_t age_ns);
 /* The handshake of TLS is over, this long after its beginning. */
 void recorder_secured(struct recorder *recorder, int64_t handshake_ns, const struct tls *tls);
-/* It failed, or was not over in time: censored at its age. The error is counted separately. */
+/* The connection has ended within it: censored at its age. An error is counted separately. */
 void recorder_not_secured(struct recorder *recorder, int64_t age_ns);
 void recorder_poll_gap(struct recorder *recorder, int64_t gap_ns);
 /* This program was idle for this part of the time until now. */

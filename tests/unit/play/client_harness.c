@@ -74,6 +74,15 @@ void harness_turn(struct harness *harness)
     harness->turns++;
 }
 
+void harness_abort_at(struct harness *harness, int64_t abort_ns)
+{
+    struct control *control = &harness->control;
+    atomic_store(&control->t0_ns, cport_now_ns(harness->port) + NS_PER_MS);
+    atomic_store(&control->stop_ns, abort_ns);
+    atomic_store(&control->drain_end_ns, abort_ns);
+    atomic_store(&control->abort_ns, abort_ns);
+}
+
 void harness_run(struct harness *harness)
 {
     struct control *control = &harness->control;

@@ -17,6 +17,8 @@ void harness_open(struct harness *harness, const char *scenario, const char **ar
 /* --- The client. */
 /* One turn of the worker and of the server. */
 void harness_turn(struct harness *harness);
+/* Before harness_run(): the load begins at once, and all of it is aborted then. */
+void harness_abort_at(struct harness *harness, int64_t abort_ns);
 /* Plays the supervisor: t0 when all have settled (or after ready_within), then the plan's times;
  * the end when all connections have ended. Fails when the worker has not ended within what its
  * bounds allow. */

@@ -259,6 +259,37 @@ static void test_requests_behind_a_full_queue_time_out(void **state)
     harness_close(&harness);
 }
 
+/* It answers no handshake of a codec: each has lasted until its connection ended, by its time,
+ * which is an error, or by the end of the run. */
+static void test_handshakes_of_a_codec_that_do_not_end_are_censored(void **state)
+{
+    (void)state;
+    static struct harness harness;
+    static const char SCENARIO[] =
+        "{ \"name\": \"t\", \"target\": { \"host\": \"127.0.0.1\", \"port\": 7777 },"
+        "  \"framing\": { \"type\": \"websocket\", \"path\": \"/\" },"
+        "  \"load\": { \"connections\": 5, \"duration\": \"1s\", \"connect_timeout\": \"200ms\" },"
+        "  \"behaviors\": [ { \"name\": \"a\", \"loop\": [ { \"think\": \"2ms\" } ] } ] }";
+    static const char *arguments[] = {NULL};
+    for (int cut = 0; cut <= 1; cut++) {
+        struct cport_fake_options network = kind_network(14);
+        harness = (struct harness){.faults = {.deaf = true}};
+        harness_open(&harness, SCENARIO, arguments, &network);
+        if (cut) {
+            harness_abort_at(&harness, cport_now_ns(harness.port) + 100 * NS_PER_MS);
+        }
+        harness_run(&harness);
+        const struct figures *figures = &harness.worker.recorder.figures;
+        const struct histogram *greeting = &figures->latency[LATENCY_CODEC_HANDSHAKE];
+        uint64_t connects = figures->counters.totals[TOTAL_CONNECTS_OK];
+        assert_true(connects >= 5);
+        assert_int_equal(histogram_count(greeting), connects);
+        assert_int_equal(greeting->censored_count, connects);
+        assert_int_equal(figures->counters.errors[ERROR_KIND_CODEC_HANDSHAKE] > 0, !cut);
+        harness_close(&harness);
+    }
+}
+
 static void test_server_that_never_ends_its_side_is_counted(void **state)
 {
     (void)state;
@@ -345,10 +376,7 @@ static void test_abort_at_any_moment_ends_at_once(void **state)
         harness_open(&harness, round % 2 ? OPEN_LOOP : CLOSED_LOOP, arguments, &network);
         int64_t origin_ns = cport_now_ns(harness.port);
         int64_t abort_ns = origin_ns + (int64_t)prng_range(seed, 9, 0, 0, 20000) * NS_PER_US;
-        atomic_store(&harness.control.t0_ns, origin_ns + NS_PER_MS);
-        atomic_store(&harness.control.stop_ns, abort_ns);
-        atomic_store(&harness.control.drain_end_ns, abort_ns);
-        atomic_store(&harness.control.abort_ns, abort_ns);
+        harness_abort_at(&harness, abort_ns);
         while (!worker_is_done(&harness.worker)) {
             harness_turn(&harness);
             assert_true(cport_now_ns(harness.port) < abort_ns + NS_PER_S);
@@ -392,6 +420,7 @@ int main(void)
         cmocka_unit_test(test_garbage_is_a_frame_error_per_connection),
         cmocka_unit_test(test_server_that_leaves_is_an_unexpected_close),
         cmocka_unit_test(test_silent_server_times_out_every_request),
+        cmocka_unit_test(test_handshakes_of_a_codec_that_do_not_end_are_censored),
         cmocka_unit_test(test_deaf_server_does_not_hold_up_the_end),
         cmocka_unit_test(test_requests_behind_a_full_queue_time_out),
         cmocka_unit_test(test_server_that_never_ends_its_side_is_counted),

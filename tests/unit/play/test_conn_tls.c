@@ -27,6 +27,16 @@ static struct cport_fake_options network(uint64_t seed, bool rough)
                                        .send_window_bytes = rough ? 4096 : 0};
 }
 
+/* Each handshake that has begun is in its histogram once, whatever has become of it. */
+static void assert_each_handshake_is_measured(const struct figures *figures)
+{
+    const struct histogram *handshake = &figures->latency[LATENCY_TLS_HANDSHAKE];
+    const uint64_t *totals = figures->counters.totals;
+    uint64_t done = totals[TOTAL_TLS_FULL] + totals[TOTAL_TLS_RESUMED];
+    assert_int_equal(histogram_count(handshake), totals[TOTAL_CONNECTS_OK]);
+    assert_int_equal(handshake->censored_count, totals[TOTAL_CONNECTS_OK] - done);
+}
+
 static void play(struct harness *harness, const struct cport_fake_options *fake,
                  const struct harness_faults *faults)
 {
@@ -41,6 +51,7 @@ static void play(struct harness *harness, const struct cport_fake_options *fake,
     harness_open(harness, CLOSED_LOOP, arguments, fake);
     harness_run(harness);
     const uint64_t *totals = harness->worker.recorder.figures.counters.totals;
+    assert_each_handshake_is_measured(&harness->worker.recorder.figures);
     assert_int_equal(totals[TOTAL_CONNECTS_OK],
                      totals[TOTAL_CONNECTIONS_CLEAN] + totals[TOTAL_CONNECTIONS_ABNORMAL]);
     /* A message that the server has was sent, whatever became of the connection. */
@@ -66,8 +77,6 @@ static void test_reconciled_to_the_byte_of_messages_and_of_the_wire(void **state
     assert_int_equal(totals[TOTAL_MESSAGES_SENT], harness.frames);
     assert_int_equal(totals[TOTAL_REQUESTS], totals[TOTAL_RESPONSES]);
     assert_int_equal(totals[TOTAL_TLS_FULL] + totals[TOTAL_TLS_RESUMED], totals[TOTAL_CONNECTS_OK]);
-    assert_int_equal(histogram_count(&figures->latency[LATENCY_TLS_HANDSHAKE]),
-                     totals[TOTAL_CONNECTS_OK]);
     assert_true(totals[TOTAL_ITERATIONS] > 500);
     harness_close(&harness);
 }
@@ -119,19 +128,29 @@ static void test_a_server_that_leaves_without_close_notify_is_told_apart(void **
     harness_close(&harness);
 }
 
+/* Against a server that reads nothing. */
+static void play_deaf(struct harness *harness, int64_t abort_after_ns)
+{
+    struct cport_fake_options fake = network(7, false);
+    static const struct tls_settings SERVER = {.is_server = true, .self_signed = true};
+    static const char *arguments[] = {"--connect-timeout", "200ms", NULL};
+    struct error error = {""};
+    *harness =
+        (struct harness){.faults = {.deaf = true}, .tls = tls_context_create(&SERVER, &error)};
+    harness_open(harness, CLOSED_LOOP, arguments, &fake);
+    if (abort_after_ns != TIME_NEVER_NS) {
+        harness_abort_at(harness, cport_now_ns(harness->port) + abort_after_ns);
+    }
+    harness_run(harness);
+    assert_each_handshake_is_measured(&harness->worker.recorder.figures);
+}
+
 /* Who reads nothing answers no handshake: the time of a connect is that of both. */
 static void test_a_handshake_takes_what_is_left_of_the_connect(void **state)
 {
     (void)state;
     static struct harness harness;
-    struct cport_fake_options fake = network(7, false);
-    static const struct tls_settings SERVER = {.is_server = true, .self_signed = true};
-    static const char *arguments[] = {"--connect-timeout", "200ms", NULL};
-    struct error error = {""};
-    harness =
-        (struct harness){.faults = {.deaf = true}, .tls = tls_context_create(&SERVER, &error)};
-    harness_open(&harness, CLOSED_LOOP, arguments, &fake);
-    harness_run(&harness);
+    play_deaf(&harness, TIME_NEVER_NS);
     const struct figures *figures = &harness.worker.recorder.figures;
     const uint64_t *errors = figures->counters.errors;
     assert_true(errors[ERROR_KIND_TLS_HANDSHAKE] > 0);
@@ -144,6 +163,18 @@ static void test_a_handshake_takes_what_is_left_of_the_connect(void **state)
             assert_true(abnormal->ended_ns - abnormal->opened_ns < 210 * NS_PER_MS);
         }
     }
+    harness_close(&harness);
+}
+
+/* What the end of the run cuts off has lasted until then. It is no error of the server. */
+static void test_a_handshake_that_the_end_cuts_off_is_censored(void **state)
+{
+    (void)state;
+    static struct harness harness;
+    play_deaf(&harness, 100 * NS_PER_MS);
+    const struct figures *figures = &harness.worker.recorder.figures;
+    assert_int_equal(figures->latency[LATENCY_TLS_HANDSHAKE].censored_count, 5);
+    assert_int_equal(counters_errors_sum(&figures->counters), 0);
     harness_close(&harness);
 }
 
@@ -181,6 +212,7 @@ int main(void)
         cmocka_unit_test(test_an_answer_to_our_end_without_close_notify_is_clean),
         cmocka_unit_test(test_a_server_that_leaves_without_close_notify_is_told_apart),
         cmocka_unit_test(test_a_handshake_takes_what_is_left_of_the_connect),
+        cmocka_unit_test(test_a_handshake_that_the_end_cuts_off_is_censored),
         cmocka_unit_test(test_a_handshake_that_cannot_begin_says_why),
     };
     return tls_is_built() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;
