@@ -17,7 +17,7 @@ interleaved are compared block by block (permutation test), others as two sets (
   --min-effect 5%               smallest change that counts, for all metrics
   --min-effect METRIC=10%       for one (default: 5%; rates 2%, counts 10%)
   --alpha 0.05                  the rate of false alarms that is accepted, over all primary ones
-  --markdown FILE  --junit FILE  --json FILE
+  --markdown FILE  --junit FILE  --json FILE  --metrics FILE (OpenMetrics, for GitLab)
   --github-benchmark PREFIX     PREFIX-smaller.json and PREFIX-bigger.json
   --benchstat FOLDER            FOLDER/baseline.txt and FOLDER/candidate.txt
 exit: 0 no regression; 99 a regression (also if the candidate crashed, dropped or refused

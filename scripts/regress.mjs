@@ -7,7 +7,8 @@ import { clientValues, commandLine, commandText, durationMs, MANY_RUNS_REFUSED,
 import { buildBaseline } from './lib/building/baseline.mjs';
 import { buildPair } from './lib/building/build.mjs';
 import { ALPHA, readEffect, PRIMARY } from './lib/judging/compare.mjs';
-import { furtherText, verdictSummary, verdictTable } from './lib/judging/compare_text.mjs';
+import { furtherText, verdictMetrics, verdictSummary, verdictTable }
+  from './lib/judging/compare_text.mjs';
 import { abstainedText, noteVerdict } from './lib/judging/abstained.mjs';
 import { writeWholeFile, readJson } from './lib/base/file.mjs';
 import { ON_WINDOWS, RESULTS, ROOT, runFolder, SCRIPTS, shown } from './lib/base/paths.mjs';
@@ -29,6 +30,7 @@ both: a fresh server per run, in the order A B B A ..., then compares them (scri
                          (a pair with an invalid measurement is repeated, at most twice)
   --out FOLDER           where the runs go (results/regress-...); with the same folder an
                          interrupted call continues
+  --repeat TEXT          the command that repeats all this, for the reports (this call)
   --history FILE         remembers the verdicts, and says when the third in a row is none
                          (results/regress-history.json; with --out none unless it is given)
   --threshold EXPR       judged for both, like those of the scenario: what A holds, B must hold
@@ -38,12 +40,13 @@ exit: 0 no regression; 99 a regression (also if B crashes, drops or refuses conn
       (call again with --out to continue)`;
 
 const OWN = { '--a': true, '--b': true, '--baseline': true, '--repeats': true, '--max-time': true,
-  '--out': true, '--history': true, '--primary': true, '--alpha': true, '--min-effect': true };
+  '--out': true, '--repeat': true, '--history': true, '--primary': true, '--alpha': true,
+  '--min-effect': true };
 
 function readArguments(argv) {
   const { own, client, names } = commandLine(argv, OWN, MANY_RUNS_REFUSED);
   const given = { a: null, b: null, baseline: null, repeats: 10, max_ms: 30 * 60000, out: null,
-    history: null, scenarios: names.map((name) => path.resolve(name)), client,
+    repeat: null, history: null, scenarios: names.map((name) => path.resolve(name)), client,
     options: { effects: {} } };
   for (const [name, value] of own) {
     if (name === '--repeats') given.repeats = Number(value);
@@ -85,12 +88,14 @@ function checkArguments(given) {
   if (twice) throw new Failure(`two scenarios are called ${twice}`, 2);
 }
 
+const ASKED = 'regress.json';
+
 /** A folder remembers what was asked: going on with something else would mix two questions. */
 function openFolder(given) {
   const asked = { a: given.a, b: given.b, baseline: given.baseline, scenarios: given.scenarios,
     client: given.client };
   const folder = runFolder('regress', given.out);
-  const file = path.join(folder, 'regress.json');
+  const file = path.join(folder, ASKED);
   if (fs.existsSync(file)) {
     const before = readJson(file);
     for (const [key, value] of Object.entries(asked)) {
@@ -135,7 +140,7 @@ async function main(argv) {
     say(`interrupted: scripts/regress ... --out ${shown(folder)} continues from here`);
     return 130;
   }
-  return judgeAll(given, folder, labels, repeatText(argv));
+  return judgeAll(given, folder, labels, given.repeat ?? repeatText(argv));
 }
 
 /** The same again, into a new folder: in one that has runs already nothing would be played. */
@@ -151,10 +156,14 @@ function judgeAll(given, folder, labels, repeat) {
   const history = given.history ?? (given.out ? null : path.join(RESULTS, 'regress-history.json'));
   // Several scenarios are several chances of a false alarm: they share the accepted rate.
   const alpha = (given.options.alpha ?? ALPHA) / given.scenarios.length;
+  const outcomes = [];
   const codes = given.scenarios.map((scenario) => {
     const name = path.basename(scenario, '.json');
+    // A CI uses the same folder again and again: the time at which it was begun tells them apart.
+    const { mtime } = fs.statSync(path.join(folder, ASKED));
+    const runs = `${folder} ${mtime.toISOString()}`;
     const noted = (code, reasons) => (history === null ? null
-      : abstainedText(noteVerdict(history, folder, name, code, reasons)));
+      : abstainedText(noteVerdict(history, runs, name, code, reasons)));
     const further = (outcome, page) => ({ page: shown(page), repeat,
       abstained: noted(outcome.exit_code, outcome.reasons) });
     const outcome = judgeRegress(folder, scenario, { repeats: given.repeats, labels, further,
@@ -167,8 +176,10 @@ function judgeAll(given, folder, labels, repeat) {
     }
     console.log([`${verdictTable(outcome)}\n`, verdictSummary(outcome), furtherText(outcome)]
       .join('\n'));
+    outcomes.push(outcome);
     return outcome.exit_code;
   });
+  writeWholeFile(path.join(folder, 'metrics.txt'), verdictMetrics(outcomes));
   return codes.includes(99) ? 99 : codes.includes(3) ? 3 : 0;
 }
 

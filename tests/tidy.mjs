@@ -187,7 +187,7 @@ const rank = new Map(FOLDERS.map((folder, index) => [folder, index]));
 /** The folders of the scripts' modules from the bottom up; scripts/README.md says what is where. */
 const MODULE_FOLDERS = [
   'base', 'building', 'results', 'playing', 'judging', 'models', 'drawing', 'drawing/charts',
-  'drawing/page', 'bench', 'developing', 'record',
+  'drawing/page', 'bench', 'developing', 'record', 'ci',
 ].map((folder) => `scripts/lib/${folder}`).concat('scripts');
 
 /** Arrows between the folders of modules run one way. */
@@ -391,9 +391,9 @@ function checkWhitespace(name, text) {
 }
 
 const TOP = new Set(['server', 'dummyclient', 'shared', 'scenarios', 'results', 'scripts', 'tests',
-  'cmake', '.ci', '.github', 'CMakeLists.txt', 'CMakePresets.json', 'vcpkg.json', 'README.md',
-  'CONTRIBUTING.md', 'SECURITY.md', 'LICENSE', '.clang-format', '.clang-tidy', '.gitattributes',
-  '.gitignore']);
+  'cmake', '.ci', '.github', 'CMakeLists.txt', 'CMakePresets.json', 'vcpkg.json', 'action.yml',
+  'README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'LICENSE', '.clang-format', '.clang-tidy',
+  '.gitattributes', '.gitignore']);
 
 /** What a program has left in the folder that it ran in is not to be committed. */
 export const topComplaints = (names) => [...new Set(names.map((name) => name.split('/')[0]))]

@@ -10,8 +10,8 @@ import { makeRegressPage } from '../../scripts/lib/drawing/page/regress.mjs';
 import { abstainedText, noteVerdict } from '../../scripts/lib/judging/abstained.mjs';
 import { compareRuns } from '../../scripts/lib/judging/compare.mjs';
 import { partMetrics, partOf } from '../../scripts/lib/judging/compare_parts.mjs';
-import { furtherText, verdictCells, verdictJunit, verdictLine, verdictMarkdown, verdictSummary,
-  verdictTable } from '../../scripts/lib/judging/compare_text.mjs';
+import { furtherText, verdictCells, verdictJunit, verdictLine, verdictMarkdown, verdictMetrics,
+  verdictSummary, verdictTable } from '../../scripts/lib/judging/compare_text.mjs';
 import { makeFolder } from './helpers.mjs';
 import { histogramOf, makeRun, random } from './synthetic.mjs';
 
@@ -163,4 +163,28 @@ test('three calls in a row without a conclusion are said, of one scenario, once 
   fs.writeFileSync(file, '{"torn": ');
   assert.equal(judge('6', 3), null, 'a file that cannot be read begins anew');
   assert.equal(JSON.parse(fs.readFileSync(file, 'utf8')).length, 1);
+});
+
+test('the pairs are drawn as text, and the figures are OpenMetrics', () => {
+  const { a, b } = makeSets(8, slowChat);
+  const outcome = compareRuns(a, b);
+  const markdown = verdictMarkdown(outcome);
+  const [, chart] = /```mermaid\nxychart-beta\n([^`]*)```/.exec(markdown);
+  const [pairs, zero, estimate] = [...chart.matchAll(/line \[(.*)\]/g)]
+    .map(([, list]) => list.split(', ').map(Number));
+  assert.equal(pairs.length, 8);
+  assert.ok(pairs.every((one) => one > 50), String(pairs));
+  assert.deepEqual(new Set(zero), new Set([0]));
+  const row = outcome.rows.find(({ metric }) => metric === 'latency.response.p50');
+  assert.ok(Math.abs(estimate[0] - (row.ratio - 1) * 100) < 0.01);
+  const apart = compareRuns(a, b.slice(1));
+  assert.doesNotMatch(verdictMarkdown(apart), /mermaid/, 'no pairs, no chart');
+  const text = verdictMetrics([{ ...outcome, scenario: 'a "b"\n' }]);
+  for (const line of text.trim().split('\n')) {
+    assert.match(line,
+      /^(# (TYPE \w+ gauge|EOF)|\w+\{(\w+="([^"\\]|\\.)*",?)+\} -?[\d.e+-]+)$/);
+  }
+  assert.match(text, /dummyload_verdict\{scenario="a \\"b\\"␊"\} 99/);
+  assert.match(text, /_change_ratio\{.*,metric="latency\.response\.p50"\} \d\.\d{3}\n/);
+  assert.match(text, /\n# EOF\n$/);
 });

@@ -193,6 +193,25 @@ export const MANY_RUNS_REFUSED = { '--host': OWN_SERVER, '--port': OWN_SERVER,
   '--openmetrics': EACH_RUN, '--out': 'every run has its own folder (--out FOLDER: the one above)',
   '--check': 'scripts/stress --check prints the plan', '--version': 'dummyclient has that' };
 
+/** The words of a line with quotes as a shell's ('...' as it is, "..." with \\ before a mark);
+ *  nothing in them is expanded or run. Throws a Failure of code 2. */
+export function splitWords(line, what) {
+  const words = [];
+  let rest = line.trim();
+  while (rest) {
+    const [whole] = /^(?:'[^']*'|"(?:[^"\\]|\\[^])*"|\\[^]|[^\s'"\\])*/.exec(rest);
+    if (!whole) throw new Failure(`${what}: a quote is not closed: ${rest}`, 2);
+    words.push(whole.replace(/'([^']*)'|"((?:[^"\\]|\\[^])*)"|\\([^])/g,
+      (_, plain, quoted, single) => plain ?? quoted?.replace(/\\(["\\$`])/g, '$1') ?? single));
+    const after = rest.slice(whole.length);
+    if (after && !/^\s/.test(after)) {
+      throw new Failure(`${what}: a quote is not closed: ${after}`, 2);
+    }
+    rest = after.trim();
+  }
+  return words;
+}
+
 /** Words as a shell of this system (or of `platform`) reads them from one line. */
 export function commandText(words, platform = process.platform) {
   return words.map((word) => {

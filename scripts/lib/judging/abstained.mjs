@@ -1,7 +1,6 @@
 // A machine that can tell nothing again and again: the verdicts of the calls before, in a file.
 
 import fs from 'node:fs';
-import path from 'node:path';
 import { readJson, writeWholeFile } from '../base/file.mjs';
 
 const KEPT = 100;
@@ -18,10 +17,9 @@ function readHistory(file) {
   }
 }
 
-/** Notes in a file how the runs in folder were judged; a folder that is judged again has one entry.
- *  Returns the entries of this scenario since it could last be judged, the latest at the end. */
-export function noteVerdict(file, folder, scenario, exit_code, reasons, now = new Date()) {
-  const runs = path.resolve(folder);
+/** Notes in a file how runs (a name of them) were judged; those that are judged again have one
+ *  entry. Returns the entries of this scenario since it could last be judged, the latest last. */
+export function noteVerdict(file, runs, scenario, exit_code, reasons, now = new Date()) {
   const entries = [...readHistory(file).filter((one) => one.runs !== runs ||
     one.scenario !== scenario), { utc: now.toISOString(), runs, scenario, exit_code,
     reason: reasons[0] ?? null }].slice(-KEPT);

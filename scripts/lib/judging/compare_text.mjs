@@ -2,6 +2,7 @@
 
 import { escapeHtml, formatChange, showText } from '../base/format.mjs';
 import { formatRow, regressedOf, VERDICTS } from './compare.mjs';
+import { pairsChart } from './compare_pairs.mjs';
 import { partOf, whereTexts } from './compare_parts.mjs';
 import { metricOf } from '../results/metrics.mjs';
 
@@ -117,7 +118,7 @@ export function verdictMarkdown(outcome) {
     ...whereTexts(outcome).map((text) => `  - ${text}`),
     ...remarksOf(outcome).map((text) => `- ${text}`),
     ...outcome.notes.map((note) => `- ${note}`), '', ...head, ...body(primary), '',
-    ...(parts.length ? ['Where:', '', ...head, ...body(parts), ''] : []),
+    ...pairsChart(outcome), ...(parts.length ? ['Where:', '', ...head, ...body(parts), ''] : []),
     '<details><summary>Other metrics (informative)</summary>', '', ...head, ...body(others), '',
     '</details>', '',
     ...furtherOf(outcome).flatMap(([name, text]) => [`${name}: ${markdownCode(text)}`, ''])];
@@ -179,4 +180,24 @@ export function verdictBenchstat(runs, rows, scenario) {
   const meta = tested.map((row) => `Unit ${unit(row)} better=${row.better}`);
   return `${[...meta, ...runs.map((run) => `${name} 1 ${tested.map((row) =>
     `${metricOf(run, row.metric).value} ${unit(row)}`).join(' ')}`)].join('\n')}\n`;
+}
+
+/** The candidate in OpenMetrics, as GitLab shows it at a merge request: beside each figure its
+ *  change against the baseline of the same call, which another runner's figure would not be. */
+export function verdictMetrics(outcomes) {
+  const label = (text) => JSON.stringify(showText(text));
+  const names = (outcome, row) => `{scenario=${label(outcome.scenario)}` +
+    `${row ? `,metric=${label(row.metric)}` : ''}}`;
+  const gauge = (name, lines) => (lines.length ? [`# TYPE dummyload_${name} gauge`,
+    ...lines.map(([labels, value]) => `dummyload_${name}${labels} ${value}`)] : []);
+  const rows = outcomes.flatMap((outcome) => outcome.rows.filter((row) => row.p !== undefined)
+    .map((row) => ({ row, labels: names(outcome, row) })));
+  const figures = (unit, scale = 1) => rows.filter(({ row }) => row.unit === unit)
+    .map(({ row, labels }) => [labels, Number((row.candidate_median * scale).toPrecision(6))]);
+  return [...gauge('verdict', outcomes.map((one) => [names(one), one.exit_code])),
+    ...gauge('change_ratio', rows.map(({ row, labels }) => [labels, row.ratio.toFixed(3)])),
+    ...gauge('candidate_seconds', figures('ns', 1e-9)),
+    ...gauge('candidate_per_second', figures('per_s')),
+    ...gauge('candidate_count', figures('count')),
+    ...gauge('candidate_bytes', figures('bytes')), '# EOF', ''].join('\n');
 }
