@@ -6,6 +6,7 @@ import path from 'node:path';
 import { accepts, freePort, isOrphan, listenersOf, markedProcesses, portTaken, processDescends,
   processLives } from './listeners.mjs';
 import { ON_WINDOWS, programsFolder } from '../base/paths.mjs';
+import { pinCall } from './pinning.mjs';
 import { Failure, Program, sleep } from '../base/process.mjs';
 import { exitIsBad } from '../results/server_end.mjs';
 import { wineCall, useWine } from '../building/wine.mjs';
@@ -32,8 +33,8 @@ export function programPath(file, windows) {
 }
 
 /** Starts dummyserver on a free port and waits until it listens. Returns { program, port }. */
-export async function startServer({ windows = false, port = 0, args = [], call } = {}) {
-  const { command, args: first, env } = call ?? programCall('dummyserver', windows);
+export async function startServer({ windows = false, port = 0, args = [], call, cpus } = {}) {
+  const { command, args: first, env } = pinCall(call ?? programCall('dummyserver', windows), cpus);
   if (port && !args.includes('--reuse-port')) await demandFreePort(port);
   const program = new Program(command, [...first, '--port', String(port), ...args],
     { env, group: true });
@@ -85,15 +86,16 @@ function mayListen(program) {
   return !program.gone || (program.gone.code === 0 && Date.now() < program.gone.at_ms + DAEMON_MS);
 }
 
-/** Starts the user's command ({port} stands for a free port) and waits until it accepts. Returns
- *  { program, port, host, line, mark, owners, strangers }. */
-export async function startForeign(commandLine, { port } = {}) {
+/** Starts the user's command ({port} stands for a free port; cpus: on these) and waits until it
+ *  accepts. Returns { program, port, host, line, mark, owners, strangers }. */
+export async function startForeign(commandLine, { port, cpus } = {}) {
   if (port) await demandFreePort(port);
   const chosen = port || await freePort();
   const line = commandLine.replaceAll('{port}', String(chosen));
   // cmd.exe /s takes the line between the outermost quotes unchanged.
-  const [shell, args] = ON_WINDOWS ? ['cmd.exe', ['/d', '/s', '/c', `"${line}"`]]
-    : ['/bin/sh', ['-c', line]];
+  const { command: shell, args } = pinCall(ON_WINDOWS
+    ? { command: 'cmd.exe', args: ['/d', '/s', '/c', `"${line}"`] }
+    : { command: '/bin/sh', args: ['-c', line] }, cpus);
   const name = `${process.pid}-${crypto.randomBytes(6).toString('hex')}`;
   const mark = `${MARK}=${name}`;
   const program = new Program(shell, args, { group: true, shell: true, verbatim: true,
@@ -152,8 +154,8 @@ function startFailure(program, what) {
 const TICKS_PER_S = 100; // USER_HZ: the same on every Linux that Node.js runs on
 
 /** The processes of some sessions: the server and whatever it started. */
-function sampleSessions(sessions) {
-  const sample = { processes: 0, cpu_s: 0, rss_bytes: 0, descriptors: 0, threads: 0 };
+export function sampleSessions(sessions) {
+  const sample = { processes: 0, pids: [], cpu_s: 0, rss_bytes: 0, descriptors: 0, threads: 0 };
   for (const entry of fs.readdirSync('/proc')) {
     if (!/^\d+$/.test(entry)) continue;
     try {
@@ -162,6 +164,7 @@ function sampleSessions(sessions) {
       const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
       if (!sessions.has(Number(fields[3]))) continue;
       sample.processes += 1;
+      sample.pids.push(Number(entry));
       sample.cpu_s += (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
       sample.threads += Number(fields[17]);
       const status = fs.readFileSync(`/proc/${entry}/status`, 'utf8');
@@ -174,13 +177,18 @@ function sampleSessions(sessions) {
   return sample;
 }
 
+/** The sessions that a server's processes are in: its own, and that of the one that serves its port
+ *  (a daemon has left that session). */
+export function sessionsOf({ program, owners, strangers }) {
+  return new Set([program.pid, ...((!strangers && owners) || []).map(({ session }) => session)]);
+}
+
 /** Samples a server that was started in a new session, and the process that serves its port (a
  *  daemon has left that session), once a second. */
 export class Sampler {
-  constructor({ program, line, owners, strangers }) {
-    this.line = line;
-    this.sessions = new Set([program.pid]);
-    for (const one of (!strangers && owners) || []) this.sessions.add(one.session);
+  constructor(server) {
+    this.line = server.line;
+    this.sessions = sessionsOf(server);
     this.started = Date.now();
     this.samples = [];
     this.take();
@@ -189,8 +197,8 @@ export class Sampler {
 
   take() {
     if (ON_WINDOWS) return;
-    const sample = sampleSessions(this.sessions);
-    if (!sample.processes) return;
+    const { pids, ...sample } = sampleSessions(this.sessions);
+    if (!pids.length) return;
     this.samples.push({ t_ms: Date.now() - this.started, ...sample });
   }
 

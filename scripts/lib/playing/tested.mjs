@@ -15,15 +15,16 @@ import { judgeServerEnd } from '../results/server_end.mjs';
 const LAST_WORD_MS = 300;
 
 /** Starts it. wanted: { command: 'CMD {port}' } for the user's, else this project's own, whose
- *  result goes to folder/server.json: { ownProgram (another build), ownArgs, windows }; port. */
+ *  result goes to folder/server.json: { ownProgram (another build), ownArgs, windows }; port;
+ *  cpus: on these. */
 export async function startTested(wanted, runId, folder) {
-  const { command, ownProgram, ownArgs = [], windows = ON_WINDOWS, port = 0 } = wanted;
+  const { command, ownProgram, ownArgs = [], windows = ON_WINDOWS, port = 0, cpus } = wanted;
   if (command) {
-    const server = await startForeign(command, { port });
+    const server = await startForeign(command, { port, cpus });
     return { ...server, started_ms: Date.now(), sampler: new Sampler(server) };
   }
   const call = ownProgram ? { command: ownProgram, args: [], env: {} } : undefined;
-  const server = await startServer({ call, windows, port, args: ['--run-id', runId,
+  const server = await startServer({ call, windows, port, cpus, args: ['--run-id', runId,
     '--out', programPath(path.join(folder, 'server.json'), windows), ...ownArgs] });
   return { ...server, started_ms: Date.now(), sampler: null };
 }

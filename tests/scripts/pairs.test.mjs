@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { spawn } from 'node:child_process';
+import test from 'node:test';
+import { logRatios, pairsOf, percentileWithin, readDuet, sideOf }
+  from '../../scripts/lib/judging/pairs.mjs';
+import { pinCall, placeDuet, readCpuList, usableCpus }
+  from '../../scripts/lib/playing/pinning.mjs';
+import { findShared, readLocks } from '../../scripts/lib/playing/sharing.mjs';
+import { blockArguments } from '../../scripts/lib/playing/duet.mjs';
+import { makeFolder } from './helpers.mjs';
+import { duetResult, saveDuet } from './synthetic_duet.mjs';
+
+test('a percentile is inside its bucket, in proportion to its rank', () => {
+  // Of 2 digits: from 256 on, two values share a bucket; from 25,600 on, some 256.
+  const buckets = [[1000, 100], [1008, 100]];
+  const low = percentileWithin(buckets, 10);
+  const high = percentileWithin(buckets, 40);
+  assert.ok(low > 1000 && low < high && high < 1008, `${low} ${high}`);
+  assert.ok(percentileWithin(buckets, 90) > 1008);
+});
+
+test('a block becomes pairs: the same seconds, b over a, without the warm-up', (t) => {
+  const folder = makeFolder(t);
+  saveDuet(folder, { seconds: 6, ratio: 1.1, seed: 3 });
+  const block = readDuet(folder);
+  const pairs = pairsOf(block, 'latency.response.p50');
+  assert.equal(pairs.length, 6);
+  assert.ok(pairs[0][0] >= Number(block.a.client.run.window_start_ns) / 1e9);
+  for (const log of logRatios(pairs)) assert.ok(Math.abs(log - Math.log(1.1)) < 0.03, String(log));
+  for (const log of logRatios(pairsOf(block, 'rate.achieved'))) assert.equal(log, 0);
+  for (const log of logRatios(pairsOf(block, 'errors.total'))) assert.equal(log, 0);
+  assert.equal(pairsOf(block, 'server.resources.cpu'), null);
+});
+
+test('seconds of few samples are put together until there are enough', (t) => {
+  const folder = makeFolder(t);
+  saveDuet(folder, { seconds: 6, rate: 120, seed: 3 });
+  const block = readDuet(folder);
+  assert.equal(pairsOf(block, 'latency.response.p50').length, 6);
+  const p99 = pairsOf(block, 'latency.response.p99');
+  assert.equal(p99.length, 3);
+  assert.equal(p99[1][0] - p99[0][0], 2);
+});
+
+test('a side has its own figures only', () => {
+  const result = duetResult({ seconds: 4, errorsB: 7 });
+  const [a, b] = [sideOf(result, 'a'), sideOf(result, 'b')];
+  assert.equal(Number(a.errors.response_timeout), 0);
+  assert.equal(Number(b.errors.response_timeout), 7);
+  assert.equal(a.steps, undefined);
+  assert.throws(() => sideOf({ ...result, targets: [] }, 'a'), /no target "a"/);
+});
+
+test('a threshold is judged of each side; one of both together stays open', (t) => {
+  const folder = makeFolder(t);
+  saveDuet(folder, { seconds: 4, ratio: 3, thresholds: ['latency.response.p50 < 400us',
+    'steps.echo.errors.total == 0'] });
+  const { a, b } = readDuet(folder);
+  assert.deepEqual(a.client.thresholds.map(({ pass }) => pass), [true, null]);
+  assert.deepEqual(b.client.thresholds.map(({ pass }) => pass), [false, null]);
+});
+
+test('CPUs: alike for both servers, and swapped', () => {
+  assert.deepEqual(readCpuList('0-2,5\n'), [0, 1, 2, 5]);
+  assert.deepEqual(placeDuet([0]), { kind: 'free', a: null, b: null, client: null });
+  assert.deepEqual(placeDuet([2, 3]), { kind: 'shared', a: [2], b: [2], client: [3] });
+  const four = placeDuet([0, 1, 2, 3]);
+  const swapped = placeDuet([0, 1, 2, 3], { swapped: true });
+  assert.deepEqual(four, { kind: 'split', a: [0], b: [1], client: [2, 3] });
+  assert.deepEqual([swapped.a, swapped.b, swapped.client], [four.b, four.a, four.client]);
+  for (let n = 3; n <= 64; n++) {
+    const { a, b, client } = placeDuet(Array.from({ length: n }, (_, i) => i));
+    assert.equal(a.length, b.length);
+    assert.equal(new Set([...a, ...b, ...client]).size, n);
+  }
+});
+
+test('a pinned call runs where it is put', { skip: !usableCpus().length && 'no taskset' },
+  async () => {
+    const cpu = usableCpus().at(-1);
+    const { command, args } = pinCall({ command: 'sh', args: ['-c',
+      'grep Cpus_allowed_list /proc/self/status'] }, [cpu]);
+    const child = spawn(command, args);
+    let text = '';
+    for await (const part of child.stdout) text += part;
+    assert.match(text, new RegExp(`:\\s+${cpu}\n`));
+    assert.deepEqual(pinCall({ command: 'x', args: [] }, null), { command: 'x', args: [] });
+  });
+
+test('a block has its own length, unless it is given or the load has stages', () => {
+  assert.deepEqual(blockArguments({ load: {} }, ['-c5']), ['-c5', '--duration', '8s']);
+  for (const args of [['-d3s'], ['--duration', '3s'], ['--dur=3s']]) {
+    assert.deepEqual(blockArguments({}, args), args);
+  }
+  assert.deepEqual(blockArguments({ load: { stages: [] } }, []), []);
+});
+
+const LOCKS = `1: POSIX  ADVISORY  WRITE 100 08:01:4711 0 EOF
+1: -> POSIX  ADVISORY  WRITE 200 08:01:4711 0 EOF
+2: FLOCK  ADVISORY  WRITE 100 08:01:12 0 EOF
+`;
+
+test('locks: who holds one, and who waits for it', () => {
+  const locks = readLocks(LOCKS);
+  assert.deepEqual([...locks.get('08:01:4711')], [100, 200]);
+  assert.deepEqual([...locks.get('08:01:12')], [100]);
+});
+
+/** A process that has a file open for writing, and prints a line when it has. */
+async function writer(t, file) {
+  const child = spawn(process.execPath, ['-e', `require('fs').openSync(${JSON.stringify(file)}, ` +
+    '"a"); console.log("open"); setTimeout(() => {}, 60000)']);
+  t.after(() => child.kill('SIGKILL'));
+  await new Promise((resolve) => { child.stdout.once('data', resolve); });
+  return child.pid;
+}
+
+test('two servers that write the same file, or listen on the same port, are found',
+  { skip: !fs.existsSync('/proc/self/fdinfo') && 'no /proc' }, async (t) => {
+    const folder = makeFolder(t);
+    const [one, other] = ['x.log', 'y.log'].map((name) => path.join(folder, name));
+    const pids = [await writer(t, one), await writer(t, one), await writer(t, other)];
+    assert.deepEqual(findShared([pids[0]], [pids[1]]), [`both have ${one} open for writing`]);
+    assert.deepEqual(findShared([pids[0]], [pids[2]]), []);
+    const server = net.createServer();
+    await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+    t.after(() => server.close());
+    assert.ok(findShared([process.pid], [process.pid])
+      .includes(`both listen on port ${server.address().port}`));
+  });
