@@ -14,7 +14,8 @@ import { writeWholeFile, readJson } from './lib/base/file.mjs';
 import { ON_WINDOWS, RESULTS, ROOT, runFolder, SCRIPTS, shown } from './lib/base/paths.mjs';
 import { runCommand, Failure, watchInterrupts } from './lib/base/process.mjs';
 import { makeRegressPage } from './lib/drawing/page/regress.mjs';
-import { judgeRegress, playRegress } from './lib/judging/regress.mjs';
+import { playDuets } from './lib/judging/duet.mjs';
+import { judgeDuet, judgeRegress, playRegress } from './lib/judging/regress.mjs';
 import { repeatsLeast } from './lib/judging/statistics.mjs';
 
 const USAGE = `usage: scripts/regress --a 'CMD {port}' --b 'CMD {port}' [options] [SCENARIO.json...]
@@ -25,7 +26,10 @@ Plays the scenarios (scenarios/echo.json) against two versions of a server, with
 both: a fresh server per run, in the order A B B A ..., then compares them (scripts/compare).
   --a CMD, --b CMD       how to start the old and the new server; {port} is a free port
   --baseline REV         this project's own server: REV against the working tree
-  --repeats 10           runs of each version
+  --duet                 A and B at the same time, in blocks of 8 s (-d) of fresh processes: noise
+                         hits both, so smaller changes are seen in less time; refused, with the
+                         reason, where one would disturb the other (scripts/README.md)
+  --repeats 10           runs of each version; of a duet: blocks
   --max-time 30m         start no further pair after this time, and judge the finished ones
                          (a pair with an invalid measurement is repeated, at most twice)
   --out FOLDER           where the runs go (results/regress-...); with the same folder an
@@ -40,24 +44,39 @@ exit: 0 no regression; 99 a regression (also if B crashes, drops or refuses conn
       (call again with --out to continue)`;
 
 const OWN = { '--a': true, '--b': true, '--baseline': true, '--repeats': true, '--max-time': true,
-  '--out': true, '--repeat': true, '--history': true, '--primary': true, '--alpha': true,
-  '--min-effect': true };
+  '--out': true, '--repeat': true, '--history': true, '--duet': false, '--primary': true,
+  '--alpha': true, '--min-effect': true };
+
+/** "--duet auto" as one word: what follows --duet else is a scenario. */
+function joinDuet(argv) {
+  const at = argv.indexOf('--duet');
+  return at >= 0 && argv[at + 1] === 'auto'
+    ? [...argv.slice(0, at), '--duet=auto', ...argv.slice(at + 2)] : argv;
+}
 
 function readArguments(argv) {
-  const { own, client, names } = commandLine(argv, OWN, MANY_RUNS_REFUSED);
+  const { own, client, names } = commandLine(joinDuet(argv), OWN, MANY_RUNS_REFUSED);
   const given = { a: null, b: null, baseline: null, repeats: 10, max_ms: 30 * 60000, out: null,
-    repeat: null, history: null, scenarios: names.map((name) => path.resolve(name)), client,
+    repeat: null, history: null, duet: null, client,
+    scenarios: names.map((name) => path.resolve(name)),
     options: { effects: {} } };
   for (const [name, value] of own) {
     if (name === '--repeats') given.repeats = Number(value);
     else if (name === '--max-time') given.max_ms = durationMs(value);
     else if (name === '--primary') given.options.primary = value.split(',');
+    else if (name === '--duet') given.duet = readDuetMode(value);
     else if (name === '--alpha') given.options.alpha = Number(value);
     else if (name === '--min-effect') readEffect(value, given.options);
     else given[name.slice(2)] = value;
   }
   checkArguments(given);
   return given;
+}
+
+function readDuetMode(value) {
+  if (value === undefined) return 'always';
+  if (value === 'auto') return value;
+  throw new Failure(`--duet=${value}: give --duet, or --duet auto`, 2);
 }
 
 function checkArguments(given) {
@@ -93,7 +112,7 @@ const ASKED = 'regress.json';
 /** A folder remembers what was asked: going on with something else would mix two questions. */
 function openFolder(given) {
   const asked = { a: given.a, b: given.b, baseline: given.baseline, scenarios: given.scenarios,
-    client: given.client };
+    client: given.client, ...(given.duet ? { duet: given.duet } : {}) };
   const folder = runFolder('regress', given.out);
   const file = path.join(folder, ASKED);
   if (fs.existsSync(file)) {
@@ -129,13 +148,13 @@ async function main(argv) {
     : { a: { command: given.a }, b: { command: given.b } };
   const labels = given.baseline ? { a: given.baseline, b: 'working tree' } : { a: 'A', b: 'B' };
   const folder = openFolder(given);
-  say(`${given.scenarios.length * given.repeats * 2} runs into ${shown(folder)}`);
-
-  warnOfRepeats(given);
   const { stopped, watch } = watchInterrupts();
-  const whole = await playRegress({ folder, scenarios: given.scenarios, servers,
-    repeats: given.repeats, args: given.client,
-    until_ms: Date.now() + given.max_ms, say, onClient: watch, stopped });
+  const wanted = { folder, scenarios: given.scenarios, servers, repeats: given.repeats,
+    args: given.client, until_ms: Date.now() + given.max_ms, say, onClient: watch, stopped };
+  say(`${given.scenarios.length * given.repeats} ${given.duet ? 'blocks' : 'pairs of runs'} into ` +
+    shown(folder));
+  warnOfRepeats(given);
+  const whole = given.duet ? await playDuets(wanted) : await playRegress(wanted);
   if (!whole) {
     say(`interrupted: scripts/regress ... --out ${shown(folder)} continues from here`);
     return 130;
@@ -166,7 +185,8 @@ function judgeAll(given, folder, labels, repeat) {
       : abstainedText(noteVerdict(history, runs, name, code, reasons)));
     const further = (outcome, page) => ({ page: shown(page), repeat,
       abstained: noted(outcome.exit_code, outcome.reasons) });
-    const outcome = judgeRegress(folder, scenario, { repeats: given.repeats, labels, further,
+    const judge = given.duet ? judgeDuet : judgeRegress;
+    const outcome = judge(folder, scenario, { repeats: given.repeats, labels, further,
       page: makeRegressPage, options: { ...given.options, alpha } });
     console.log(`\n${name}`);
     if (!outcome) {

@@ -223,10 +223,12 @@ export const VERDICTS = {
 };
 
 /** Compares baseline and candidate runs (from readRun). options: primary, alpha, effect, effects
- *  {metric: share}, seed, started ({ side, text } of a server that did not start). Returns
+ *  {metric: share}, seed, started ({ side, text } of a server that did not start), refused (why the
+ *  runs say nothing of the servers: sentences). Returns
  *  { verdict, exit_code, facts, reasons, notes, rows, ... }. */
 export function compareRuns(baseline, candidate, given = {}) {
-  const options = { primary: PRIMARY, alpha: ALPHA, effect: null, effects: {}, seed: 1, ...given };
+  const options = { primary: PRIMARY, alpha: ALPHA, effect: null, effects: {}, seed: 1,
+    refused: [], ...given };
   const all = [...baseline, ...candidate];
   if (all.length) checkScenarios(all);
   for (const name of [options.primary, Object.keys(options.effects)]) {
@@ -238,7 +240,7 @@ export function compareRuns(baseline, candidate, given = {}) {
   const paired = blocks.length >= BLOCKS_LEAST;
   const a = blocks.flatMap((block) => block.a);
   const b = blocks.flatMap((block) => block.b);
-  const strangers = all.length ? strangersOf(baseline, candidate) : [];
+  const strangers = [...options.refused, ...(all.length ? strangersOf(baseline, candidate) : [])];
   const obstacles = obstaclesOf(baseline, candidate, invalid);
   if (all.length && (!a.length || !b.length)) {
     obstacles.push('no valid runs are left on one side');

@@ -4,7 +4,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { readJson } from '../base/file.mjs';
-import { addBuckets, bucketHighestNs, countBuckets, percentileRank } from '../results/histogram.mjs';
+import { addBuckets, bucketHighestNs, countBuckets, percentileRank }
+  from '../results/histogram.mjs';
 import { InputError, readResult, readResultSide } from '../results/result.mjs';
 import { judgeThreshold, parseThreshold } from '../results/threshold.mjs';
 

@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { compareRuns } from './compare.mjs';
 import { writeComparison } from './compare_files.mjs';
+import { compareDuet } from './duet.mjs';
 import { writeWholeFile, readJson } from '../base/file.mjs';
 import { runIdOf } from '../base/paths.mjs';
 import { playRun } from '../playing/play.mjs';
@@ -204,12 +205,22 @@ export function readRegress(folder, scenario, repeats) {
  *  else the files say, beside the page. */
 export function judgeRegress(folder, scenario, given) {
   const runs = readRegress(folder, scenario, given.repeats);
-  const out = path.join(folder, path.basename(scenario, '.json'));
   const file = startedFile(folder, scenario);
   const started = fs.existsSync(file) ? readJson(file) : null;
   if (!runs.a.length && !started) return null;
   const outcome = compareRuns(runs.a, runs.b, { ...given.options, started,
     scenario: path.basename(scenario, '.json') });
+  return writeVerdict(path.join(folder, path.basename(scenario, '.json')), outcome, runs, given);
+}
+
+/** The same of a duet. */
+export function judgeDuet(folder, scenario, given) {
+  const compared = compareDuet(folder, scenario, given.options);
+  return compared && writeVerdict(path.join(folder, path.basename(scenario, '.json')),
+    compared.outcome, compared.runs, given);
+}
+
+function writeVerdict(out, outcome, runs, given) {
   const page = path.join(out, 'report.html');
   Object.assign(outcome, given.further?.(outcome, page));
   writeComparison(outcome, runs.a, runs.b, { markdown: path.join(out, 'compare.md'),

@@ -18,7 +18,7 @@ import { ON_WINDOWS } from '../base/paths.mjs';
 import { Failure, sleep } from '../base/process.mjs';
 import { readResult } from '../results/result.mjs';
 
-export const SIDES = ['a', 'b'];
+const SIDES = ['a', 'b'];
 const IDLE_MS = 400;
 const LOOK_MS = 500;
 const BLOCK_S = 8;

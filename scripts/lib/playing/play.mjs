@@ -6,15 +6,18 @@ import { addressArguments, peekScenario } from './address.mjs';
 import { makeCertificate } from './certificate.mjs';
 import { clientBoundMs, playClient } from './client.mjs';
 import { makeFolder } from '../base/file.mjs';
+import { ON_WINDOWS } from '../base/paths.mjs';
+import { pinCall } from './pinning.mjs';
 import { Failure } from '../base/process.mjs';
 import { readResult } from '../results/result.mjs';
 import { readRun } from '../results/run.mjs';
+import { programCall } from './server.mjs';
 import { clientHarmed, endTested, startTested } from './tested.mjs';
 
 /** Plays scenario against a fresh server into folder. given: { server (see startTested), scenario,
- *  args, runId, folder, onClient }. Returns { code, run | null, crashed, end, said }: run
- *  is what readRun gives, null when the client wrote no result; end is the server's verdict
- *  (server_end.mjs), crashed whether it is a bad one. */
+ *  args, runId, folder, onClient, clientCpus (it is kept on these) }. Returns { code, run | null,
+ *  crashed, end, said }: run is what readRun gives, null when the client wrote no result; end is
+ *  the server's verdict (server_end.mjs), crashed whether it is a bad one. */
 export async function playRun(given) {
   const { server: wanted, scenario, args = [], runId, folder } = given;
   fs.rmSync(folder, { recursive: true, force: true });
@@ -30,6 +33,7 @@ export async function playRun(given) {
       ownArgs: [...wanted.ownArgs ?? [], ...secured.ownArgs] }, runId, folder);
     try {
       played = await playClient({ scenario, out: file, bound_ms, onClient: given.onClient,
+        call: given.clientCpus && pinCall(programCall('dummyclient', ON_WINDOWS), given.clientCpus),
         args: [...at(server.port), '--run-id', runId, ...args, ...secured.clientArgs] });
     } finally {
       const written = fs.existsSync(file);

@@ -1,0 +1,246 @@
+// A regression run as a duet: A and B at the same time, in blocks of some seconds.
+//
+// A block is whole or is played again. After the first two it is known whether pairing misleads
+// (refusals.mjs): then nothing more is played. The order of the blocks, and what is judged, follow
+// from their number alone; so a run that was interrupted continues as if it had not been.
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { compareRuns } from './compare.mjs';
+import { logRatios, pairsOf, readDuet } from './pairs.mjs';
+import { heldUp, refusalsOf } from './refusals.mjs';
+import { serviceOf } from './service.mjs';
+import { median } from './statistics.mjs';
+import { peekScenario } from '../playing/address.mjs';
+import { blockArguments, playDuet } from '../playing/duet.mjs';
+import { placeDuet, usableCpus } from '../playing/pinning.mjs';
+import { playRun } from '../playing/play.mjs';
+import { formatChange } from '../base/format.mjs';
+import { readJson, writeWholeFile } from '../base/file.mjs';
+import { runIdOf } from '../base/paths.mjs';
+import { Failure } from '../base/process.mjs';
+import { readRun } from '../results/run.mjs';
+
+const ATTEMPTS_MAX = 3;
+const PILOT_BLOCKS = 2;
+const FAILED_BLOCKS = 3;
+const NO_SUCH_COMMAND = [126, 127];
+
+const nameOf = (scenario) => path.basename(scenario, '.json');
+const folderOf = (folder, scenario) => path.join(folder, nameOf(scenario));
+const blockFolder = (folder, scenario, block) =>
+  path.join(folderOf(folder, scenario), `block-${String(block + 1).padStart(3, '0')}`);
+const noteFile = (folder, scenario) => path.join(folderOf(folder, scenario), 'duet.json');
+const isDone = (folder) => fs.existsSync(path.join(folder, 'done'));
+
+/** What is known beside the blocks: { refused: [sentences] } or { started: { side, text } }. */
+function readNote(folder, scenario) {
+  const file = noteFile(folder, scenario);
+  return fs.existsSync(file) ? readJson(file) : {};
+}
+
+/** The blocks of a scenario that are finished, in their order. */
+export function readDuets(folder, scenario) {
+  const where = folderOf(folder, scenario);
+  if (!fs.existsSync(where)) return [];
+  return fs.readdirSync(where).filter((name) => /^block-\d+$/.test(name))
+    .map((name) => ({ number: Number(name.slice(6)), folder: path.join(where, name) }))
+    .filter((one) => isDone(one.folder)).sort((one, other) => one.number - other.number)
+    .map((one) => ({ ...readDuet(one.folder), block: one.number }));
+}
+
+/** The pairs of a metric that are judged: of blocks in which the generator was not disturbed. */
+function blocksOfPairs(blocks, metric) {
+  return blocks.filter(({ a }) => a.client.validity.valid)
+    .map((block) => ({ swapped: block.swapped, pairs: pairsOf(block, metric) }))
+    .filter(({ pairs }) => pairs?.length)
+    .map(({ swapped, pairs }) => ({ swapped, log_ratios: logRatios(pairs) }));
+}
+
+/** Where the response stands after the blocks so far. */
+function standingText(blocks) {
+  const ratios = blocksOfPairs(blocks, 'latency.response.p50')
+    .map(({ log_ratios: logs }) => median(logs));
+  return ratios.length ? `p50 ${formatChange(Math.exp(median(ratios)))}` : 'nothing yet';
+}
+
+/** Plays one block; a server that does not start gets a second attempt. Returns "stopped",
+ *  { unstarted }, or the block as readDuet() gives it. */
+async function playBlock(given, scenario, block) {
+  const folder = blockFolder(given.folder, scenario, block);
+  const swapped = block % 2 === 1;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const played = await (given.play ?? playDuet)({ servers: given.servers, scenario, folder,
+        swapped, args: given.args, kind: given.kind, onClient: given.onClient,
+        runId: runIdOf(nameOf(scenario), `${block + 1}-${Date.now().toString(36)}`) });
+      if (given.stopped?.()) return 'stopped';
+      if (!played.written || played.code === 2) {
+        throw new Failure(`${folder}: no result (client exit ${played.code}): ` +
+          `${played.said.split('\n').at(-1)}`, played.code === 2 ? 2 : 1);
+      }
+      return { ...readDuet(folder), block: block + 1 };
+    } catch (error) {
+      // A command that is not there is a mistake of the caller, and no server.
+      if (!error.isServerStart || NO_SUCH_COMMAND.includes(error.exit)) throw error;
+      if (attempt === 2) return { unstarted: error };
+    }
+  }
+}
+
+/** Plays one side alone, on the CPUs that it has in the first block: the client's result. */
+async function playAlone(given, scenario, side) {
+  const folder = path.join(folderOf(given.folder, scenario), `alone-${side}`);
+  if (!isDone(folder)) {
+    const places = placeDuet(usableCpus(), { kind: given.kind });
+    await (given.playAlone ?? playRun)({ scenario, folder, onClient: given.onClient,
+      server: { ...given.servers[side], cpus: places[side] }, clientCpus: places.client,
+      args: blockArguments(peekScenario(scenario), given.args),
+      runId: runIdOf(nameOf(scenario), `alone-${side}-${Date.now().toString(36)}`) });
+    if (given.stopped?.()) return null;
+    writeWholeFile(path.join(folder, 'done'), '0\n');
+  }
+  return readRun(folder).client;
+}
+
+/** Whether one of two servers is held up by the other: each is played alone, and again before that
+ *  is believed, for the machine may have been busy. Sentences; null: stopped. */
+async function askAlone(given, scenario, blocks) {
+  for (let attempt = 1; ; attempt++) {
+    const alone = {};
+    for (const side of ['a', 'b']) {
+      alone[side] = await playAlone(given, scenario, side);
+      if (alone[side] === null) return null;
+    }
+    const reasons = heldUp(blocks, alone);
+    if (!reasons.length || attempt === 2) return reasons;
+    for (const side of ['a', 'b']) {
+      fs.rmSync(path.join(folderOf(given.folder, scenario), `alone-${side}`), { recursive: true });
+    }
+  }
+}
+
+/** What a server that does not start says: of itself, or, where it starts alone, of both. */
+async function judgeUnstarted(given, scenario, { side, besideOther, message }) {
+  const [text] = message.split('\n');
+  const started = { started: { side, text } };
+  if (!besideOther) return started;
+  try {
+    await playAlone(given, scenario, side);
+  } catch (error) {
+    if (!error.isServerStart) throw error;
+    return started;
+  }
+  const [it, other] = side === 'a' ? ['A', 'B'] : ['B', 'A'];
+  return { refused: [`${it} starts alone, but not beside ${other}: they need the same port, file ` +
+    `or lock (${text})`] };
+}
+
+/** Whether each side served its players: "a", "b", "both" that did not, or null. */
+function failedSide({ a, b }) {
+  const needed = [a, b].some(({ client }) => Number(client.totals.responses) > 0);
+  const [first, second] = [a, b].map((run) => serviceOf(run, needed).failed !== null);
+  return first && second ? 'both' : first ? 'a' : second ? 'b' : null;
+}
+
+function leftText(given, played, index) {
+  const each_ms = (Date.now() - given.started_ms) / played;
+  const rest_ms = Math.min(given.until_ms - Date.now(), each_ms * (given.repeats - index - 1));
+  return `  about ${Math.max(0, Math.ceil(rest_ms / 1000))} s left`;
+}
+
+/** Plays a block until the generator was not disturbed in it, a few times at most. */
+async function playValid(given, scenario, index) {
+  for (let attempt = 1; ; attempt++) {
+    const block = await playBlock(given, scenario, index);
+    if (block === 'stopped' || block.unstarted) return block;
+    const failed = failedSide(block);
+    if (block.a.client.validity.valid || failed || attempt === ATTEMPTS_MAX ||
+        Date.now() > given.until_ms) {
+      writeWholeFile(path.join(blockFolder(given.folder, scenario, index), 'done'), '0\n');
+      return { ...block, failed };
+    }
+    given.say('        the generator was disturbed, the block is played again: ' +
+      `${(block.a.client.validity.reasons ?? []).join('; ')}`);
+  }
+}
+
+/** The blocks of one scenario. Returns "stopped", "played", or "late". */
+async function playScenario(given, scenario) {
+  const blocks = readDuets(given.folder, scenario);
+  const there = new Set(blocks.map(({ block }) => block));
+  const last = given.repeats;
+  const refuse = (refused) => {
+    for (const text of refused) given.say(`        no duet: ${text}`);
+    writeWholeFile(noteFile(given.folder, scenario), `${JSON.stringify({ refused })}\n`);
+    return 'played';
+  };
+  fs.rmSync(noteFile(given.folder, scenario), { force: true });
+  if (blocks.length) given.say(`${blocks.length} blocks are here already`);
+  const seen = { a: 0, b: 0, both: 0 };
+  for (let index = 0, played = 0; index < last; index++) {
+    if (there.has(index + 1)) continue;
+    if (Date.now() > given.until_ms) return 'late';
+    const block = await playValid(given, scenario, index);
+    if (block === 'stopped') return block;
+    if (block.unstarted) {
+      const note = await judgeUnstarted(given, scenario, block.unstarted);
+      if (note.refused) return refuse(note.refused);
+      given.say(`        ${note.started.side.toUpperCase()} does not start: ${note.started.text}`);
+      writeWholeFile(noteFile(given.folder, scenario), `${JSON.stringify(note)}\n`);
+      return 'played';
+    }
+    blocks.push(block);
+    played += 1;
+    given.say(`${String(index + 1).padStart(3)}/${last}  ` +
+      `${nameOf(scenario)}  ${standingText(blocks)}` +
+      leftText(given, played, index));
+    if (block.failed) seen[block.failed] += 1;
+    if (Object.values(seen).includes(FAILED_BLOCKS) && blocks.length === FAILED_BLOCKS) {
+      given.say(`the players were failed in the first ${FAILED_BLOCKS} blocks: no more are played`);
+      return 'played';
+    }
+    if (blocks.length !== PILOT_BLOCKS || block.failed) continue;
+    const reasons = refusalsOf(blocks, os.cpus().length);
+    const held = reasons.length ? [] : await askAlone(given, scenario, blocks);
+    if (held === null) return 'stopped';
+    if (reasons.length || held.length) return refuse([...reasons, ...held]);
+  }
+  return 'played';
+}
+
+/** Plays what is missing. given: { folder, scenarios, servers: { a, b }, repeats, args, until_ms,
+ *  say, onClient, stopped(), kind (of
+ *  the placement), play, playAlone (for tests) }. Returns false when it was stopped. */
+export async function playDuets(given) {
+  const all = { ...given, started_ms: Date.now() };
+  for (const scenario of given.scenarios) {
+    const end = await playScenario(all, scenario);
+    if (end === 'stopped') return false;
+    if (end === 'late') given.say('the time is up: the blocks so far are judged');
+  }
+  return true;
+}
+
+/** The comparison of a scenario's blocks, in compareRuns' form, with what was in them second by
+ *  second: { outcome, runs }; null where there is nothing to judge. options: compareRuns'. */
+export function compareDuet(folder, scenario, options) {
+  const blocks = readDuets(folder, scenario);
+  const { refused = [], started = null } = readNote(folder, scenario);
+  if (!blocks.length && !refused.length && !started) return null;
+  const runs = { a: blocks.map(({ a }) => a), b: blocks.map(({ b }) => b) };
+  const outcome = compareRuns(runs.a, runs.b, { ...options, started,
+    refused: refused.map((text) => `a duet would mislead: ${text}`), scenario: nameOf(scenario) });
+  outcome.duet = duetDocument(blocks, outcome.rows);
+  return { outcome, runs };
+}
+
+/** What of the blocks is kept in compare.json (scripts/README.md): every pair of seconds. */
+function duetDocument(blocks, rows) {
+  return { placement: blocks[0]?.places.kind ?? null,
+    blocks: blocks.map((block) => ({ block: block.block, swapped: block.swapped,
+      valid: block.a.client.validity.valid,
+      pairs: Object.fromEntries(rows.map(({ metric }) => [metric, pairsOf(block, metric)])
+        .filter(([, pairs]) => pairs?.length)) })) };
+}

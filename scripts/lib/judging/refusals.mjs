@@ -1,0 +1,89 @@
+// Why a duet of two servers would mislead: what they do to each other would be taken for what they
+// are. Pure.
+
+import { median } from './statistics.mjs';
+
+/** CPUs that a server may use while it is asked nothing. */
+const IDLE_CPUS_MAX = 0.2;
+/** The part of their CPUs that the servers may use under the load. */
+const LOAD_SHARE_MAX = 0.85;
+/** How many times slower one may be beside the other than alone. */
+const BESIDE_MAX = { p50: 2.5, p99: 6 };
+const SIDES = ['a', 'b'];
+
+const percent = (share) => `${Math.round(share * 100)}%`;
+const cpuText = (cpus) => (cpus.length === 1 ? `CPU ${cpus[0]}` : `CPUs ${cpus.join(', ')}`);
+
+function medianOf(blocks, side, key) {
+  const values = blocks.map(({ sides }) => sides[side]?.[key]).filter(Number.isFinite);
+  return values.length ? median(values) : null;
+}
+
+/** A server that spins takes the CPU that the other needs, whatever either is worth. Beside CPUs of
+ *  its own it may have one for that. */
+function spinning(blocks, cpus) {
+  const { kind, a } = blocks[0].places;
+  const room = kind === 'split' ? a.length : kind === 'free' ? cpus : 1;
+  return SIDES.flatMap((side) => {
+    const idle = medianOf(blocks, side, 'idle_cpus');
+    if (idle === null || idle <= IDLE_CPUS_MAX || (room > 1 && idle < room / 2)) return [];
+    return [`${side.toUpperCase()} uses ${percent(idle)} of a CPU while nothing is asked of it: ` +
+      'servers that spin take each other\'s time; give it an option to block, or more CPUs'];
+  });
+}
+
+/** Too little CPU: what is then measured is who gets it. */
+function saturated(blocks, cpus) {
+  const { kind, a, b } = blocks[0].places;
+  const load = Object.fromEntries(SIDES.map((side) => [side, medianOf(blocks, side, 'load_cpus')]));
+  if (load.a === null || load.b === null) return [];
+  const advice = 'a lower --rate, or a machine with more CPUs';
+  if (kind === 'split') {
+    return SIDES.filter((side) => load[side] > LOAD_SHARE_MAX * a.length)
+      .map((side) => `too little CPU: ${side.toUpperCase()} uses ` +
+        `${percent(load[side] / a.length)} of its ${cpuText(blocks[0].places[side])}: ${advice}`);
+  }
+  const room = kind === 'free' ? cpus : b.length;
+  const share = (load.a + load.b) / room;
+  const whose = kind === 'free' ? 'the machine' : `the ${cpuText(b)} that both have`;
+  return share > LOAD_SHARE_MAX
+    ? [`too little CPU: the servers use ${percent(share)} of ${whose}: ${advice}`] : [];
+}
+
+/** The generator itself had too little: in no block could it keep its times. */
+function disturbed(blocks) {
+  const bad = blocks.filter(({ a }) => !a.client.validity.valid);
+  if (bad.length < blocks.length) return [];
+  const reasons = bad[0].a.client.validity.reasons ?? [];
+  return [`too little CPU: the generator was disturbed in every block: ${reasons.join('; ')}`];
+}
+
+/** How much slower a side is beside the other than alone: { p50, p99 }, of a client's results. */
+export function besideRatios(blocks, side, alone) {
+  const of = (client, key) => Number(client.latency_ns.response?.[key] ?? NaN);
+  return Object.fromEntries(Object.keys(BESIDE_MAX).map((key) => [key,
+    median(blocks.map((block) => of(block[side].client, key))) / of(alone, key)]));
+}
+
+/** Which of both is held up by the other, in words. alone: { a, b }, the client's results of runs
+ *  of each alone. */
+export function heldUp(blocks, alone) {
+  return SIDES.flatMap((side) => {
+    if (!alone[side]) return [];
+    const ratios = besideRatios(blocks, side, alone[side]);
+    const key = Object.keys(BESIDE_MAX).find((one) => ratios[one] > BESIDE_MAX[one]);
+    if (!key) return [];
+    const other = side === 'a' ? 'B' : 'A';
+    return [`${side.toUpperCase()} answers ${ratios[key].toFixed(1)} times slower (${key}) ` +
+      `beside ${other} than alone: they wait for something that both need, such as a lock, a ` +
+      'disk or a database'];
+  });
+}
+
+/** All that can be said after the first blocks (readDuet): sentences, none where a duet may go on.
+ *  cpus: of the machine. */
+export function refusalsOf(blocks, cpus) {
+  const shared = [...new Set(blocks.flatMap((block) => block.shared))];
+  return [...spinning(blocks, cpus), ...saturated(blocks, cpus), ...disturbed(blocks),
+    ...shared.map((text) => `the servers share something: ${text}`)];
+}

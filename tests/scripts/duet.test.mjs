@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { makeRegressPage } from '../../scripts/lib/drawing/page/regress.mjs';
+import { playDuets, readDuets } from '../../scripts/lib/judging/duet.mjs';
+import { judgeDuet } from '../../scripts/lib/judging/regress.mjs';
+import { besideRatios, heldUp, refusalsOf } from '../../scripts/lib/judging/refusals.mjs';
+import { makeFolder, runTool, saveRun } from './helpers.mjs';
+import { makeRun } from './synthetic.mjs';
+import { saveDuet } from './synthetic_duet.mjs';
+
+const JUDGE = { labels: { a: 'A', b: 'B' }, options: { effects: {} }, page: makeRegressPage };
+const START = Date.parse('2026-11-21T10:00:00Z');
+const SCENARIO = '/x/echo.json';
+
+/** A stand-in for played blocks: B is slower by `ratio`. made(n, block): what differs in it. */
+function makePlayer({ ratio = 1, made = () => ({}), onBlock = () => {} } = {}) {
+  const swaps = [];
+  const alone = [];
+  const play = async ({ folder, swapped, runId }) => {
+    swaps.push(swapped);
+    const n = swaps.length;
+    saveDuet(folder, { id: runId, swapped, ratio, seed: n, noise: 0.3,
+      started: new Date(START + n * 10e3).toISOString(), ...made(n) });
+    onBlock(n);
+    return { code: 0, written: true, said: '' };
+  };
+  const playAlone = async ({ folder, server, runId }) => {
+    alone.push(server.command);
+    saveRun(folder, makeRun({ id: runId, seconds: 4, median_ns: 180e3 }));
+  };
+  return { play, playAlone, swaps, alone };
+}
+
+function given(folder, player, extra = {}) {
+  return { folder, scenarios: [SCENARIO], servers: { a: { command: 'A' }, b: { command: 'B' } },
+    repeats: 10, args: [], until_ms: Infinity, say: () => {}, play: player.play,
+    playAlone: player.playAlone, ...extra };
+}
+
+const blockOf = (changes = {}) => {
+  const side = { idle_cpus: 0, load_cpus: 0.2 };
+  const run = { client: { validity: { valid: true, reasons: [] },
+    latency_ns: { response: { p50: 200e3, p99: 400e3 } } } };
+  const { a, b } = changes.sides ?? {};
+  return { shared: [], places: { kind: 'shared', a: [0], b: [0], client: [1] }, a: run, b: run,
+    ...changes, sides: { a: { ...side, ...a }, b: { ...side, ...b } } };
+};
+
+test('a slower B is found in the noise of both, and every file is written', async (t) => {
+  const folder = makeFolder(t);
+  const player = makePlayer({ ratio: 1.08 });
+  assert.equal(await playDuets(given(folder, player)), true);
+  assert.deepEqual(player.swaps, Array.from({ length: 10 }, (_, i) => i % 2 === 1));
+  const outcome = judgeDuet(folder, SCENARIO, JUDGE);
+  assert.equal(outcome.exit_code, 99, outcome.reasons.join('\n'));
+  const row = outcome.rows.find(({ metric }) => metric === 'latency.response.p50');
+  assert.ok(Math.abs(row.ratio - 1.08) < 0.02, String(row.ratio));
+  for (const name of ['compare.md', 'compare.json', 'compare.xml', 'report.html']) {
+    assert.ok(fs.existsSync(path.join(folder, 'echo', name)), name);
+  }
+  const { duet } = JSON.parse(fs.readFileSync(path.join(folder, 'echo', 'compare.json'), 'utf8'));
+  assert.equal(duet.blocks.length, 10);
+  assert.equal(duet.blocks[1].swapped, true);
+  const pairs = duet.blocks[0].pairs['latency.response.p50'];
+  assert.equal(pairs.length, 6);
+  assert.equal(pairs[0].length, 3);
+});
+
+test('A against A: nothing is found', async (t) => {
+  const folder = makeFolder(t);
+  await playDuets(given(folder, makePlayer()));
+  const outcome = judgeDuet(folder, SCENARIO, JUDGE);
+  assert.equal(outcome.exit_code, 0, JSON.stringify(outcome.reasons));
+});
+
+test('interrupted in a block: that block is played again, no other, with its own order',
+  async (t) => {
+    const folder = makeFolder(t);
+    let stopped = false;
+    const first = makePlayer({ onBlock: (n) => { stopped = n === 4; } });
+    assert.equal(await playDuets(given(folder, first, { stopped: () => stopped })), false);
+    assert.equal(readDuets(folder, SCENARIO).length, 3);
+    const second = makePlayer();
+    assert.equal(await playDuets(given(folder, second)), true);
+    assert.deepEqual(second.swaps, [true, false, true, false, true, false, true]);
+    assert.deepEqual(readDuets(folder, SCENARIO).map(({ swapped }) => swapped),
+      Array.from({ length: 10 }, (_, i) => i % 2 === 1));
+  });
+
+test('a disturbed block is played again; the time ends between blocks', async (t) => {
+  const folder = makeFolder(t);
+  const player = makePlayer({ made: (n) => ({ valid: n !== 3 }) });
+  await playDuets(given(folder, player, { repeats: 4 }));
+  assert.deepEqual(player.swaps, [false, true, false, false, true]);
+  const late = makePlayer();
+  let now = 0;
+  late.play = ((play) => async (one) => { now += 1; return play(one); })(late.play);
+  const until = { valueOf: () => (now >= 2 ? -Infinity : Infinity) };
+  const other = makeFolder(t);
+  assert.equal(await playDuets(given(other, late, { until_ms: until })), true);
+  assert.equal(readDuets(other, SCENARIO).length, 2);
+});
+
+test('a duet that misleads ends after two blocks: no conclusion, and why', async (t) => {
+  for (const [made, pattern] of [
+    [{ sides: { b: { idle_cpus: 0.98 } } }, /B uses 98% of a CPU while nothing is asked/],
+    [{ sides: { a: { load_cpus: 0.6 }, b: { load_cpus: 0.4 } } },
+      /too little CPU: the servers use 100% of the CPU 0 that both have/],
+    [{ shared: ['both have /x/db open for writing'] }, /share something: both have \/x\/db/],
+    [{ valid: false }, /the generator was disturbed in every block/]]) {
+    const folder = makeFolder(t);
+    const said = [];
+    const player = makePlayer({ ratio: 1.3, made: () => made });
+    await playDuets(given(folder, player, { say: (text) => said.push(text) }));
+    assert.equal(readDuets(folder, SCENARIO).length, 2, String(pattern));
+    assert.match(said.join('\n'), pattern);
+    const outcome = judgeDuet(folder, SCENARIO, JUDGE);
+    assert.equal(outcome.exit_code, 3);
+    assert.match(outcome.reasons.join('\n'), pattern);
+    assert.match(fs.readFileSync(path.join(folder, 'echo', 'report.html'), 'utf8'),
+      /a duet would mislead/);
+  }
+});
+
+test('servers that hold each other up are found by playing each alone, twice', async (t) => {
+  const folder = makeFolder(t);
+  const player = makePlayer();
+  player.playAlone = async ({ folder: where, server, runId }) => {
+    player.alone.push(server.command);
+    saveRun(where, makeRun({ id: runId, seconds: 4, median_ns: 40e3 }));
+  };
+  await playDuets(given(folder, player));
+  assert.deepEqual(player.alone, ['A', 'B', 'A', 'B']);
+  assert.match(judgeDuet(folder, SCENARIO, JUDGE).reasons.join('\n'),
+    /A answers \d\.\d times slower \(p50\) beside B than alone/);
+  // A machine that was busy once does not refuse it.
+  const calm = makePlayer();
+  const once = calm.playAlone;
+  calm.playAlone = async (one) => (calm.alone.length < 2
+    ? player.playAlone(one).then(() => calm.alone.push(one.server.command)) : once(one));
+  const other = makeFolder(t);
+  await playDuets(given(other, calm, { repeats: 3 }));
+  assert.equal(readDuets(other, SCENARIO).length, 3);
+});
+
+test('what B cannot do beside A, but alone, is no fault of B', async (t) => {
+  const failing = (besideOther) => ({ ...makePlayer(), play: async () => {
+    throw Object.assign(new Error('ended before it listened (exit 1)\nEADDRINUSE'),
+      { isServerStart: true, exit: 1, side: 'b', besideOther });
+  } });
+  const folder = makeFolder(t);
+  await playDuets(given(folder, failing(true)));
+  const outcome = judgeDuet(folder, SCENARIO, JUDGE);
+  assert.equal(outcome.exit_code, 3);
+  assert.match(outcome.reasons.join('\n'), /B starts alone, but not beside A/);
+  const player = failing(true);
+  player.playAlone = player.play;
+  const other = makeFolder(t);
+  await playDuets(given(other, player));
+  assert.equal(judgeDuet(other, SCENARIO, JUDGE).exit_code, 99);
+});
+
+test('a B that crashes is a regression; no more than three blocks show it', async (t) => {
+  const folder = makeFolder(t);
+  const watched = { series: [], cpu_s: 0, end: { ok: false, kind: 'crashed', signal: 'SIGSEGV',
+    after_ms: 2000, text: 'the server crashed' } };
+  const player = makePlayer();
+  const { play } = player;
+  player.play = async (one) => {
+    const played = await play(one);
+    fs.mkdirSync(path.join(one.folder, 'b'), { recursive: true });
+    fs.writeFileSync(path.join(one.folder, 'b', 'server-cmd.json'), JSON.stringify(watched));
+    return played;
+  };
+  await playDuets(given(folder, player));
+  assert.equal(player.swaps.length, 3);
+  assert.equal(judgeDuet(folder, SCENARIO, JUDGE).exit_code, 99);
+});
+
+test('with CPUs of its own a server may spin on one of two, and not on all', () => {
+  const places = { kind: 'split', a: [0, 1], b: [2, 3], client: [4, 5] };
+  const spins = (idle_cpus) => refusalsOf([blockOf({ places, sides: { a: { idle_cpus } } })], 6);
+  assert.deepEqual(spins(0.99), []);
+  assert.match(spins(1.98)[0], /A uses 198% of a CPU/);
+  assert.match(refusalsOf([blockOf({ places, sides: { b: { load_cpus: 1.9 } } })], 6)[0],
+    /B uses 95% of its CPUs 2, 3/);
+  assert.deepEqual(refusalsOf([blockOf()], 2), []);
+});
+
+test('how much slower beside the other: of each side', () => {
+  const alone = (p50, p99) => ({ latency_ns: { response: { p50, p99 } } });
+  assert.deepEqual(besideRatios([blockOf()], 'a', alone(100e3, 100e3)), { p50: 2, p99: 4 });
+  assert.deepEqual(heldUp([blockOf()], { a: alone(100e3, 100e3), b: alone(200e3, 400e3) }), []);
+  assert.match(heldUp([blockOf()], { a: alone(100e3, 50e3) })[0], /A answers 8\.0.*\(p99\)/);
+});
+
+test('bad usage: 2', () => {
+  const done = runTool('regress', ['--a', '{port}', '--b', '{port}', '--duet=often']);
+  assert.equal(done.status, 2, done.stderr);
+  assert.match(done.stderr, /--duet=often: give --duet, or --duet auto/);
+});
