@@ -261,7 +261,8 @@ function assertSharesAddUp(document, list, file) {
 }
 
 /** Second by second: of the keys that a share has, gauges too. */
-function assertShareSeriesAddUp({ [list]: shares, series }, list, file) {
+function assertShareSeriesAddUp(document, list, file) {
+  const { [list]: shares, series } = document;
   const samples = ({ buckets }) => buckets.reduce((all, [, count]) => all + count, 0);
   const keys = Object.keys(shares[0].series[0] ?? {}).filter((key) => key !== 't_ns');
   const distances = [series, ...shares.map((one) => one.series)].map((one) => one[1]?.t_ns);
