@@ -66,18 +66,32 @@ double metric_percentile(uint32_t stat)
     return HISTOGRAM_PERCENTILES[stat - METRIC_STAT_PERCENTILE].percentile;
 }
 
+static bool metric__is_of_share(enum metric_scope scope)
+{
+    return scope == METRIC_OF_TARGET || scope == METRIC_OF_BEHAVIOR;
+}
+
 static uint32_t metric__latencies(enum metric_scope scope)
 {
-    return scope == METRIC_OF_STEP     ? LATENCY_STEP_KINDS
-           : scope == METRIC_OF_TARGET ? LATENCY_SHARE_KINDS
-                                       : LATENCY_KINDS;
+    return scope == METRIC_OF_STEP      ? LATENCY_STEP_KINDS
+           : metric__is_of_share(scope) ? LATENCY_SHARE_KINDS
+                                        : LATENCY_KINDS;
+}
+
+static uint32_t metric__rates(enum metric_scope scope)
+{
+    static const uint32_t COUNTS[] = {[METRIC_OF_RUN] = METRIC_RATES_COUNT,
+                                      [METRIC_OF_STAGE] = METRIC_RATES_COUNT,
+                                      [METRIC_OF_TARGET] = METRIC_RATE_STARTED + 1,
+                                      [METRIC_OF_BEHAVIOR] = METRIC_RATE_DROPPED + 1,
+                                      [METRIC_OF_SERVER] = 0};
+    return COUNTS[scope];
 }
 
 /* NULL: the scope has no further metric of the family. */
 static const char *metric__key(enum metric_scope scope, enum metric_family family, uint32_t kind)
 {
     bool whole = scope == METRIC_OF_RUN || scope == METRIC_OF_SERVER;
-    bool rated = scope == METRIC_OF_RUN || scope == METRIC_OF_STAGE;
     switch (family) {
     case METRIC_LATENCY:
         if (scope == METRIC_OF_SERVER) {
@@ -88,13 +102,13 @@ static const char *metric__key(enum metric_scope scope, enum metric_family famil
         return kind < ERROR_KINDS ? error_key(kind) : kind == METRIC_ERRORS_ALL ? "total" : NULL;
     case METRIC_TOTALS:
         if (kind < TOTAL_KINDS) {
-            return whole || scope == METRIC_OF_TARGET ? total_key(kind) : NULL;
+            return whole || metric__is_of_share(scope) ? total_key(kind) : NULL;
         }
         return scope == METRIC_OF_RUN && kind < METRIC_TOTALS_COUNT
                    ? EXTRA_TOTALS[kind - TOTAL_KINDS]
                    : NULL;
     case METRIC_RATE:
-        return rated && kind < METRIC_RATES_COUNT ? RATES[kind] : NULL;
+        return kind < metric__rates(scope) ? RATES[kind] : NULL;
     case METRIC_RESOURCE:
         return whole && kind < RESOURCES_COUNT ? RESOURCES[kind] : NULL;
     case METRIC_PORT:
@@ -174,7 +188,8 @@ static bool metric__find_in(const char *name, enum metric_scope scope, uint32_t 
         error_set(error,
                   "\"%s\" is not a metric; there are latency.KIND.pNN, errors.KIND, "
                   "errors.total, totals.KEY, rate.achieved, resources.KEY, port.KEY; "
-                  "steps.NAME., stages.N. or targets.NAME. before latency and errors; server.",
+                  "steps.NAME., stages.N., targets.NAME. or behaviors.NAME. before latency and "
+                  "errors; server.",
                   whole);
     }
     return false;
@@ -203,25 +218,30 @@ static bool metric__find_named(const char *name, const char *rest, enum metric_s
     if (nearest == NULL && count == 1) {
         nearest = words[0];
     }
-    error_set(error, "\"%s\": the scenario has no %s named \"%s\"%s%s", name,
-              scope == METRIC_OF_STEP ? "request" : "target", word,
+    static const char *const WHAT[] = {[METRIC_OF_STEP] = "request",
+                                       [METRIC_OF_TARGET] = "target",
+                                       [METRIC_OF_BEHAVIOR] = "behavior"};
+    error_set(error, "\"%s\": the scenario has no %s named \"%s\"%s%s", name, WHAT[scope], word,
               nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "");
     return false;
 }
 
-static bool metric__find_of_target(const char *name, const char *rest,
-                                   const struct metric_names *names, struct metric *metric,
-                                   struct error *error)
+static bool metric__find_of_share(const char *name, const char *rest, enum metric_scope scope,
+                                  const struct metric_names *names, struct metric *metric,
+                                  struct error *error)
 {
-    if (names->targets_count == 0) {
+    bool of_target = scope == METRIC_OF_TARGET;
+    uint32_t count = of_target ? names->targets_count : names->behaviors_count;
+    if (count == 0) {
+        const char *list = of_target ? "targets" : "behaviors";
         error_set(error,
-                  "\"%s\": targets are not told apart where there is one, or more than %d: leave "
-                  "out \"targets.NAME.\", the figures are those of the run",
-                  name, FIGURES_SHARES_MAX);
+                  "\"%s\": %s are not told apart where there is one, or more than %d: leave "
+                  "out \"%s.NAME.\", the figures are those of the run",
+                  name, list, FIGURES_SHARES_MAX, list);
         return false;
     }
-    return metric__find_named(name, rest, METRIC_OF_TARGET, names->targets, names->targets_count,
-                              metric, error);
+    return metric__find_named(name, rest, scope, of_target ? names->targets : names->behaviors,
+                              count, metric, error);
 }
 
 static bool metric__find_of_stage(const char *name, const char *rest,
@@ -252,6 +272,7 @@ bool metric_find(const char *name, const struct metric_names *names, struct metr
     static const char STEPS[] = "steps.";
     static const char STAGES[] = "stages.";
     static const char TARGETS[] = "targets.";
+    static const char BEHAVIORS[] = "behaviors.";
     static const char SERVER[] = "server.";
     if (strncmp(name, STEPS, strlen(STEPS)) == 0) {
         return metric__find_named(name, name + strlen(STEPS), METRIC_OF_STEP, names->steps,
@@ -261,7 +282,12 @@ bool metric_find(const char *name, const struct metric_names *names, struct metr
         return metric__find_of_stage(name, name + strlen(STAGES), names, metric, error);
     }
     if (strncmp(name, TARGETS, strlen(TARGETS)) == 0) {
-        return metric__find_of_target(name, name + strlen(TARGETS), names, metric, error);
+        return metric__find_of_share(name, name + strlen(TARGETS), METRIC_OF_TARGET, names, metric,
+                                     error);
+    }
+    if (strncmp(name, BEHAVIORS, strlen(BEHAVIORS)) == 0) {
+        return metric__find_of_share(name, name + strlen(BEHAVIORS), METRIC_OF_BEHAVIOR, names,
+                                     metric, error);
     }
     if (strncmp(name, SERVER, strlen(SERVER)) == 0) {
         return metric__find_in(name + strlen(SERVER), METRIC_OF_SERVER, 0, metric, name, error);
@@ -280,9 +306,12 @@ enum metric_unit metric_unit_of(const struct metric *metric)
     case METRIC_ERRORS:
         return metric->scope == METRIC_OF_SERVER ? METRIC_UNIT_COUNT : METRIC_UNIT_ERROR_COUNT;
     case METRIC_RATE:
-        return metric->kind == METRIC_RATE_ACHIEVED ? METRIC_UNIT_RATE_ACHIEVED
-               : metric->kind == METRIC_RATE_TARGET ? METRIC_UNIT_RATE
-                                                    : METRIC_UNIT_COUNT;
+        /* What was due at a target is not known: there is no percentage of it. */
+        return metric->kind == METRIC_RATE_ACHIEVED && metric->scope != METRIC_OF_TARGET
+                   ? METRIC_UNIT_RATE_ACHIEVED
+               : metric->kind == METRIC_RATE_TARGET || metric->kind == METRIC_RATE_ACHIEVED
+                   ? METRIC_UNIT_RATE
+                   : METRIC_UNIT_COUNT;
     case METRIC_RESOURCE:
         return metric->kind == RESOURCE_RSS_MAX ? METRIC_UNIT_BYTES : METRIC_UNIT_SECONDS;
     case METRIC_PORT:
@@ -299,14 +328,32 @@ enum metric_unit metric_unit_of(const struct metric *metric)
 
 /* --- The values. */
 
+/* NULL: the metric is not of a target or a behavior. */
+static const struct figures_share *metric__share(const struct metric *metric,
+                                                 const struct figures *figures)
+{
+    return metric->scope == METRIC_OF_TARGET     ? &figures->targets[metric->index]
+           : metric->scope == METRIC_OF_BEHAVIOR ? &figures->players[metric->index]
+                                                 : NULL;
+}
+
+const struct arrival_counts *metric_arrivals(const struct metric *metric,
+                                             const struct figures *figures)
+{
+    return metric->scope == METRIC_OF_STAGE      ? &figures->stages[metric->index].arrivals
+           : metric->scope == METRIC_OF_BEHAVIOR ? &figures->behaviors[metric->index]
+                                                 : &figures->arrivals;
+}
+
 const struct histogram *metric_histogram(const struct metric *metric, const struct figures *figures)
 {
     must(metric->family == METRIC_LATENCY && metric->scope != METRIC_OF_SERVER);
     if (metric->scope == METRIC_OF_STEP) {
         return &figures->steps[metric->index].latency[metric->kind];
     }
-    if (metric->scope == METRIC_OF_TARGET) {
-        return &figures->targets[metric->index].latency[metric->kind];
+    const struct figures_share *share = metric__share(metric, figures);
+    if (share != NULL) {
+        return &share->latency[metric->kind];
     }
     return metric->scope == METRIC_OF_STAGE ? &figures->stages[metric->index].latency[metric->kind]
                                             : &figures->latency[metric->kind];
@@ -358,11 +405,12 @@ static void metric__read_latency(const struct metric *metric, const struct figur
 static void metric__read_errors(const struct metric *metric, const struct figures *figures,
                                 struct metric_value *value)
 {
-    const uint64_t *errors =
-        metric->scope == METRIC_OF_STEP     ? figures->steps[metric->index].errors
-        : metric->scope == METRIC_OF_STAGE  ? figures->stages[metric->index].errors
-        : metric->scope == METRIC_OF_TARGET ? figures->targets[metric->index].counters.errors
-                                            : figures->counters.errors;
+    const struct figures_share *share = metric__share(metric, figures);
+    const uint64_t *errors = metric->scope == METRIC_OF_STEP ? figures->steps[metric->index].errors
+                             : metric->scope == METRIC_OF_STAGE
+                                 ? figures->stages[metric->index].errors
+                             : share != NULL ? share->counters.errors
+                                             : figures->counters.errors;
     for (uint32_t kind = 0; kind < ERROR_KINDS; kind++) {
         if (metric->kind == kind || (metric->kind == METRIC_ERRORS_ALL && error_is_event(kind))) {
             value->value += (double)errors[kind];
@@ -385,8 +433,9 @@ static double metric__resource(const struct figures *figures, uint32_t kind)
 static uint64_t metric__total(const struct metric *metric, const struct figures *figures)
 {
     uint32_t kind = metric->kind;
-    if (metric->scope == METRIC_OF_TARGET) {
-        return figures->targets[metric->index].counters.totals[kind];
+    const struct figures_share *share = metric__share(metric, figures);
+    if (share != NULL) {
+        return share->counters.totals[kind];
     }
     return kind == METRIC_TOTAL_PEAK  ? figures->connections_peak
            : kind == METRIC_TOTAL_CUT ? figures->requests_cut
@@ -416,11 +465,15 @@ static void metric__read_rate(const struct metric *metric, const struct figures 
 {
     bool of_stage = metric->scope == METRIC_OF_STAGE;
     const struct figures_stage *stage = of_stage ? &figures->stages[metric->index] : NULL;
-    const struct arrival_counts *arrivals = of_stage ? &stage->arrivals : &figures->arrivals;
-    uint64_t started = of_stage ? stage->iterations_started : figures->iterations_started;
+    const struct figures_share *share = metric__share(metric, figures);
+    const struct arrival_counts *arrivals = metric_arrivals(metric, figures);
+    uint64_t started = of_stage        ? stage->iterations_started
+                       : share != NULL ? share->iterations_started
+                                       : figures->iterations_started;
+    int64_t window_ns = of_stage ? stage->window_ns : figures->window_ns;
     const double values[METRIC_RATES_COUNT] = {
-        [METRIC_RATE_ACHIEVED] =
-            of_stage ? metric__per_s(started, stage->window_ns) : figures->rate_achieved_per_s,
+        [METRIC_RATE_ACHIEVED] = of_stage || share != NULL ? metric__per_s(started, window_ns)
+                                                           : figures->rate_achieved_per_s,
         [METRIC_RATE_TARGET] = of_stage ? stage->rate_target_per_s : figures->rate_target_per_s,
         [METRIC_RATE_INTENDED] = (double)arrivals->intended,
         [METRIC_RATE_STARTED] = (double)started,
@@ -465,10 +518,10 @@ double metric_whole(const struct metric *metric, const struct figures *figures)
 {
     struct metric_value whole;
     if (metric->family == METRIC_RATE) {
-        bool of_stage = metric->scope == METRIC_OF_STAGE;
-        const struct figures_stage *stage = of_stage ? &figures->stages[metric->index] : NULL;
-        return metric__per_s(of_stage ? stage->arrivals.intended : figures->arrivals.intended,
-                             of_stage ? stage->window_ns : figures->window_ns);
+        return metric__per_s(metric_arrivals(metric, figures)->intended,
+                             metric->scope == METRIC_OF_STAGE
+                                 ? figures->stages[metric->index].window_ns
+                                 : figures->window_ns);
     }
     if (metric->scope == METRIC_OF_RUN) {
         return (double)figures->counters.totals[TOTAL_REQUESTS];

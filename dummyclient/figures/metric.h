@@ -1,8 +1,8 @@
 /* Metrics: the names by which thresholds ask for figures, `latency.response.p99` and the like.
  * A name is a result's key without its unit; `p99.9` and `p99_9` are the same. Every figure of a
  * result has one: of the whole run, of a step (`steps.NAME.`), of a stage (`stages.N.`, from 1), of
- * a target (`targets.NAME.`), or of the server's result (`server.`), which the client knows by name
- * and cannot read.
+ * a target (`targets.NAME.`), of a behavior (`behaviors.NAME.`), or of the server's result
+ * (`server.`), which the client knows by name and cannot read.
  *
  * Pure; control plane. */
 #pragma once
@@ -25,6 +25,7 @@ enum metric_scope {
     METRIC_OF_STEP,
     METRIC_OF_STAGE,
     METRIC_OF_TARGET,
+    METRIC_OF_BEHAVIOR,
     METRIC_OF_SERVER
 };
 
@@ -47,14 +48,15 @@ enum metric_total {
     METRIC_TOTALS_COUNT
 };
 
+/* A target has the first two, a behavior all but the last. */
 enum metric_rate {
     METRIC_RATE_ACHIEVED,
-    METRIC_RATE_TARGET,
-    METRIC_RATE_INTENDED,
     METRIC_RATE_STARTED,
+    METRIC_RATE_INTENDED,
     METRIC_RATE_BEGUN,
     METRIC_RATE_NEVER_STARTED,
     METRIC_RATE_DROPPED,
+    METRIC_RATE_TARGET,
     METRIC_RATES_COUNT
 };
 
@@ -71,7 +73,7 @@ enum metric_stat {
 
 struct metric {
     enum metric_scope scope;
-    uint32_t index; /* of the step, stage or target */
+    uint32_t index; /* of the step, stage, target or behavior */
     enum metric_family family;
     uint32_t kind;
     uint32_t stat;
@@ -90,6 +92,8 @@ struct metric_names {
     uint32_t stages_count; /* that are kept apart; 0: the load has one stage */
     const char *const *targets;
     uint32_t targets_count; /* that are told apart */
+    const char *const *behaviors;
+    uint32_t behaviors_count; /* the same */
 };
 
 /* Iterates over the names of a scope, without its prefix ("steps.NAME."). False: no more. */
@@ -104,6 +108,9 @@ double metric_percentile(uint32_t stat);
 /* The histogram that a latency metric is of. Not for the server's. */
 const struct histogram *metric_histogram(const struct metric *metric,
                                          const struct figures *figures);
+/* The arrivals that a rate is of; of a target: those of the run. */
+const struct arrival_counts *metric_arrivals(const struct metric *metric,
+                                             const struct figures *figures);
 /* Not for the server's. */
 void metric_read(const struct metric *metric, const struct figures *figures,
                  struct metric_value *value);

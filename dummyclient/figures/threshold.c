@@ -67,6 +67,7 @@ static bool threshold__value(struct threshold *threshold, const char *text, stru
     }
     error_set(error, "expected a number%s, found \"%s\"",
               unit == METRIC_UNIT_RATE_ACHIEVED ? " per second (20000/s) or a percentage (99%)"
+              : unit == METRIC_UNIT_RATE        ? " per second (20000/s)"
               : unit == METRIC_UNIT_ERROR_COUNT ? " or a percentage (0.1%)"
                                                 : "",
               text);
@@ -236,11 +237,9 @@ bool threshold_has_failed(const struct threshold *threshold, const struct figure
         threshold__holds(threshold->op, &found, threshold->value)) {
         return false;
     }
-    if (metric->family == METRIC_RATE && metric->kind <= METRIC_RATE_TARGET) {
-        const struct arrival_counts *arrivals = metric->scope == METRIC_OF_STAGE
-                                                    ? &figures->stages[metric->index].arrivals
-                                                    : &figures->arrivals;
-        return arrivals->intended >= THRESHOLD_SAMPLES_MIN;
+    if (metric->family == METRIC_RATE &&
+        (metric->kind == METRIC_RATE_ACHIEVED || metric->kind == METRIC_RATE_TARGET)) {
+        return metric_arrivals(metric, figures)->intended >= THRESHOLD_SAMPLES_MIN;
     }
     if (metric_unit_of(metric) == METRIC_UNIT_TIME && metric->family == METRIC_LATENCY) {
         return threshold__latency_has_failed(threshold, figures, &found);
@@ -258,7 +257,8 @@ const char *threshold_abort_refusal(const struct threshold *threshold)
     if (metric->scope == METRIC_OF_SERVER) {
         return "it is about the server, whose result is not seen during the run";
     }
-    bool carried = metric->scope == METRIC_OF_TARGET && metric->family == METRIC_TOTALS;
+    bool of_share = metric->scope == METRIC_OF_TARGET || metric->scope == METRIC_OF_BEHAVIOR;
+    bool carried = of_share && metric->family == METRIC_TOTALS;
     if (carried || (metric->family == METRIC_TOTALS && metric->kind == METRIC_TOTAL_CUT) ||
         (metric->family == METRIC_RATE && metric->kind == METRIC_RATE_NEVER_STARTED)) {
         return "it is known only when the run has ended";
@@ -271,7 +271,7 @@ const struct histogram *threshold_histogram(const struct threshold *threshold,
 {
     struct metric metric = threshold->metric;
     bool of_part = metric.scope == METRIC_OF_STEP || metric.scope == METRIC_OF_STAGE ||
-                   metric.scope == METRIC_OF_TARGET;
+                   metric.scope == METRIC_OF_TARGET || metric.scope == METRIC_OF_BEHAVIOR;
     if (metric.family == METRIC_ERRORS && threshold->percent && of_part) {
         metric.family = METRIC_LATENCY; /* as metric_whole() */
         metric.kind = LATENCY_SERVICE;

@@ -163,6 +163,12 @@ static void plan__parse_thresholds(struct plan *plan, struct mistakes *mistakes)
     struct metric_names names = {.steps = plan->step_names, .steps_count = plan->steps_count};
     names.targets = plan->target_names;
     names.targets_count = plan->target_names_count;
+    const char *behaviors[FIGURES_SHARES_MAX];
+    names.behaviors = behaviors;
+    names.behaviors_count = figures_behaviors_apart(plan->program->behaviors_count);
+    for (uint32_t i = 0; i < names.behaviors_count; i++) {
+        behaviors[i] = plan->program->behaviors[i].name;
+    }
     names.stages_count = stages > FIGURES_STAGES_MAX ? FIGURES_STAGES_MAX : stages > 1 ? stages : 0;
     for (uint32_t i = 0; i < count; i++) {
         struct threshold *threshold = &plan->thresholds[plan->thresholds_count];

@@ -360,3 +360,85 @@ test('an address on the command line says whose it is', LIMIT, async (t) => {
     assert.equal(result, null);
   }
 });
+
+/** Two behaviors, each at a target of its own, played by two servers that count. */
+function assertOfBehaviors({ result }, { login, game }) {
+  const [visitor, player] = result.behaviors;
+  assert.deepEqual(result.behaviors.map(({ name }) => name), ['visi"tor', 'player']);
+  for (const [one, server, target] of [[visitor, login, 0], [player, game, 1]]) {
+    assert.equal(Number(one.totals.connects_ok), server.connections);
+    assert.equal(Number(one.totals.bytes_sent), server.bytes_in);
+    assert.equal(Number(one.totals.bytes_received), server.bytes_out);
+    assert.equal(Number(one.totals.responses), server.messages);
+    assert.equal(Number(one.latency_ns.service.count), server.messages);
+    assert.deepEqual(one.errors, {});
+    assert.equal(one.rate.intended, result.rate.behaviors[target].intended);
+    // Who plays one behavior stays at one target here: both shares are the same.
+    const { addresses, ...same } = result.targets[target];
+    assert.deepEqual(same.totals, one.totals);
+    assert.deepEqual(same.rate, one.rate);
+    assert.deepEqual(same.latency_ns, one.latency_ns);
+    assert.equal(addresses.length, 1);
+    const samples = ({ buckets }) => buckets.reduce((all, [, count]) => all + Number(count), 0);
+    assert.equal(one.series.reduce((all, entry) => all + samples(entry), 0), server.messages);
+  }
+  assert.ok(player.rate.begun > visitor.rate.begun, 'a weight of 3');
+}
+
+/** The scenario of them. */
+function twoBehaviors(login, game) {
+  return { targets: { login: { port: login.port, framing: LOGIN_FRAMING },
+    game: { port: game.port, framing: GAME_FRAMING } }, load: LOAD,
+  behaviors: [{ name: 'visi"tor', target: 'login', loop: [LOG_IN] },
+    { name: 'player', weight: 3, target: 'game', loop: [MOVE] }] };
+}
+
+/** Answers without a login. */
+function openServer(t) {
+  return serve(t, (bytes, say) => {
+    const end = bytes.indexOf('\n');
+    if (end >= 0) say(Buffer.from(`AT ${bytes.toString('latin1', 5, end)}\n`));
+    return end + 1;
+  });
+}
+
+test('two behaviors at two targets have figures of their own', LIMIT, async (t) => {
+  const [login, game] = [await loginServer(t, new Map()), await openServer(t)];
+  const run = await play(t, twoBehaviors(login, game), ['-t', '2',
+    '--threshold', 'behaviors.player.errors.total <= 0%',
+    '--threshold', 'behaviors.player.rate.begun > 0',
+    '--threshold', 'behaviors.visi"tor.latency.response.max < 600s',
+    '--threshold', 'targets.game.rate.achieved > 0/s']);
+  assertReconciled(run, [login, game]);
+  assert.deepEqual(run.result.thresholds.map(({ pass }) => pass), [true, true, true, true]);
+  assertOfBehaviors(run, { login, game });
+  const metrics = fs.readFileSync(run.metrics, 'utf8');
+  assert.match(metrics, new RegExp('^dummyload_behavior_responses_total' +
+    `\\{run_id="[^"]+",behavior="visi\\\\"tor"\\} ${login.messages}$`, 'm'));
+  assert.match(metrics, new RegExp('^dummyload_behavior_latency_seconds_count\\{run_id="[^"]+",' +
+    `behavior="player",kind="service"\\} ${game.messages}$`, 'm'));
+});
+
+test('two behaviors of three ranks', { ...LIMIT, skip: mpiMissing() }, async (t) => {
+  const [login, game] = [await loginServer(t, new Map()), await openServer(t)];
+  const folder = folderFor(t);
+  const [file, out] = ['s.json', 'client.json'].map((name) => path.join(folder, name));
+  fs.writeFileSync(file, JSON.stringify(twoBehaviors(login, game)));
+  const program = await runMpi(t, 3, [file, '--out', out, ...TAME]);
+  const result = resultOf(out);
+  assertReconciled({ program, result }, [login, game]);
+  assertOfBehaviors({ result }, { login, game });
+});
+
+test('thresholds on behaviors: what is not there is named', LIMIT, async (t) => {
+  const [login, game] = [await loginServer(t, new Map()), await openServer(t)];
+  const { behaviors, ...rest } = twoBehaviors(login, game);
+  const said1 = (await play(t, { ...rest, behaviors },
+    ['--threshold', 'behaviors.plyer.errors.total == 0'])).program;
+  assert.equal(said1.exitCode, 2);
+  assert.match(said1.stderr, /the scenario has no behavior named "plyer"; did you mean player/);
+  const said2 = (await play(t, { ...rest, behaviors: behaviors.slice(1) },
+    ['--threshold', 'behaviors.player.errors.total == 0'])).program;
+  assert.equal(said2.exitCode, 2);
+  assert.match(said2.stderr, /behaviors are not told apart where there is one, or more than 64/);
+});

@@ -13,11 +13,14 @@
 static const char *const STEPS[] = {"login", "room.chat", "room"};
 enum { STEPS_COUNT = 3 };
 static const char *const TARGETS[] = {"login", "127.0.0.1:7777"};
+static const char *const BEHAVIORS[] = {"walker", "talker"};
 static const struct metric_names NAMES = {.steps = STEPS,
                                           .steps_count = STEPS_COUNT,
                                           .stages_count = 2,
                                           .targets = TARGETS,
-                                          .targets_count = 2};
+                                          .targets_count = 2,
+                                          .behaviors = BEHAVIORS,
+                                          .behaviors_count = 2};
 
 static struct threshold parse(const char *text)
 {
@@ -49,7 +52,7 @@ static int setup(void **state)
     struct error error;
     assert_true(figures_open(
         &fixture.figures,
-        &(struct figures_shape){.steps = STEPS_COUNT, .stages = 2, .behaviors = 1, .targets = 2}, 1,
+        &(struct figures_shape){.steps = STEPS_COUNT, .stages = 2, .behaviors = 2, .targets = 2}, 1,
         0, &error));
     *state = &fixture;
     return 0;
@@ -138,7 +141,13 @@ static void test_mistakes_are_refused_and_named(void **state)
     assert_refused("stages.3.latency.response.p99 < 1s", "from 1 to 2");
     assert_refused("targets.lgoin.errors.total == 0",
                    "no target named \"lgoin\"; did you mean login");
-    assert_refused("targets.login.rate.achieved > 1/s", "is not a metric");
+    assert_refused("targets.login.rate.intended > 1", "is not a metric");
+    assert_refused("targets.login.rate.achieved > 99%", "per second"); /* of what, is unknown */
+    assert_refused("behaviors.wlaker.errors.total == 0",
+                   "no behavior named \"wlaker\"; did you mean walker");
+    assert_refused("behaviors.walker.latency.respnse.p99 < 1s",
+                   "did you mean behaviors.walker.latency.response.p99");
+    assert_refused("behaviors.walker.rate.target > 1/s", "is not a metric");
     assert_refused("targets.login.latency.fanout.p99 < 1s", "is not a metric");
     assert_refused("stages.0.errors.total == 0", "from 1 to 2");
     assert_refused("stages.one.errors.total == 0", "from 1 to 2");
@@ -364,6 +373,36 @@ static void test_thresholds_on_an_error_kind_are_found(void **state)
     assert_false(threshold_is_about_error(&total, ERROR_KIND_MISMATCH));
 }
 
+/* Each share of the run by its own figures. */
+static void test_thresholds_on_a_target_and_on_a_behavior(void **state)
+{
+    struct figures *figures = &((struct fixture *)*state)->figures;
+    struct figures_share *target = &figures->targets[1];
+    struct figures_share *talker = &figures->players[1];
+    figures->window_ns = 2 * NS_PER_S;
+    figures->behaviors[1] = (struct arrival_counts){.intended = 200, .begun = 190, .dropped = 10};
+    target->iterations_started = 50;
+    talker->iterations_started = 190;
+    talker->counters.totals[TOTAL_RESPONSES] = 7;
+    talker->counters.errors[ERROR_KIND_MISMATCH] = 1;
+    for (int i = 0; i < 100; i++) {
+        histogram_record(&talker->latency[LATENCY_SERVICE], 3 * NS_PER_MS);
+    }
+    assert_true(holds(figures, "targets.127.0.0.1:7777.rate.achieved == 25/s"));
+    assert_true(holds(figures, "targets.login.rate.started == 0"));
+    assert_true(holds(figures, "behaviors.talker.rate.achieved >= 95%"));
+    assert_false(holds(figures, "behaviors.talker.rate.achieved > 95%"));
+    assert_true(holds(figures, "behaviors.talker.rate.dropped == 10"));
+    assert_true(holds(figures, "behaviors.talker.totals.responses == 7"));
+    assert_true(holds(figures, "behaviors.walker.totals.responses == 0"));
+    assert_true(holds(figures, "behaviors.talker.errors.total <= 1%"));
+    assert_false(holds(figures, "behaviors.talker.errors.mismatch < 1%"));
+    assert_true(holds(figures, "behaviors.talker.latency.service.p99 < 4ms"));
+    assert_false(holds(figures, "behaviors.walker.latency.service.p99 < 4ms")); /* no samples */
+    assert_true(has_failed(figures, "behaviors.talker.rate.achieved > 95%"));
+    assert_true(has_failed(figures, "behaviors.talker.latency.service.p99 < 1ms"));
+}
+
 int main(void)
 {
 #define WITH_FIGURES(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -383,6 +422,8 @@ int main(void)
         WITH_FIGURES(test_only_what_cannot_come_right_has_failed),
         WITH_FIGURES(test_a_lost_reply_does_not_fail_what_it_cannot_reach),
         cmocka_unit_test(test_thresholds_on_an_error_kind_are_found),
+        cmocka_unit_test_setup_teardown(test_thresholds_on_a_target_and_on_a_behavior, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests_name("threshold", tests, NULL, NULL);
 }
