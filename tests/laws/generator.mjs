@@ -360,6 +360,19 @@ function makeServers(random, kind) {
   return Array.from({ length: random.pick([1, 1, 1, 2, 2, 3]) }, one);
 }
 
+/** How the case speaks TLS; undefined: it is plain. Drawn from numbers of its own, so that a seed
+ *  has the scenario that it had before there was TLS. harm: kinds of servers, in their order. */
+function makeTls(seed, { kind, servers }) {
+  const random = new Random(seed + 0x715);
+  if (!random.chance(0.35)) return undefined;
+  const settings = { ...(random.chance(0.5) ? { verify: false } : { ca: 'ca.crt' }),
+    resume: random.chance(0.5) };
+  const version = random.pick(['TLSv1.2', 'TLSv1.3', 'TLSv1.3']);
+  const harm = servers.map(() => (!kind && random.chance(0.3)
+    ? random.pick([{ kind: 'mute' }, { kind: 'no_tls' }, { kind: 'cut' }]) : undefined));
+  return { settings, version, harm };
+}
+
 function makeThresholds(random, open) {
   if (!random.chance(0.3)) return undefined;
   return [random.pick(['errors.total < 100000', 'latency.response.p99 < 100s',
@@ -377,8 +390,8 @@ function makeData(random) {
   return { users: { file: 'users.csv', pick, ...(when_out ? { when_out } : {}) } };
 }
 
-/** Case number `seed`: { seed, scenario, files, servers, traits, how }. */
-export function makeCase(seed, { kind: only } = {}) {
+/** Case number `seed`: { seed, scenario, files, servers, tls, traits, how }. plain: without TLS. */
+export function makeCase(seed, { kind: only, plain = false } = {}) {
   const random = new Random(seed);
   const count = random.pick([1, 1, 2, 3]);
   const { load, open } = makeLoad(random, count);
@@ -397,12 +410,15 @@ export function makeCase(seed, { kind: only } = {}) {
   }
   const thresholds = makeThresholds(random, open);
   if (thresholds) scenario.thresholds = thresholds;
-  const servers = makeServers(random, kind);
+  const drawn = makeServers(random, kind);
+  const tls = plain ? undefined : makeTls(seed, { kind, servers: drawn });
+  const servers = drawn.map((server, i) => tls?.harm[i] ?? server);
+  if (tls) scenario.target.tls = tls.settings;
   const shapes = made.map(({ shape }) => shape);
-  return { seed, scenario, files: tables.length ? { 'users.csv': TABLE } : {}, servers,
-    framing: framing ?? PAIR_FRAMING,
+  const files = tables.length ? { 'users.csv': TABLE } : {};
+  return { seed, scenario, files, servers, tls, framing: framing ?? PAIR_FRAMING,
     how: { threads: random.int(2, 4), ranks: random.int(2, 3) },
-    traits: { open, kind, shapes,
+    traits: { open, kind, shapes, secure: tls !== undefined,
       // Each pass makes one request, as soon as it begins.
       single: shapes.every((shape) => shape.startsWith('single')),
       setups: made.some(({ behavior }) => behavior.setup !== undefined),

@@ -134,6 +134,34 @@ function connectsEndOnce({ result }, problems) {
     ({ connects_failed: count }) => count), sum(CONNECT_KINDS, (kind) => errors[kind]));
 }
 
+/** Every connection that was made has one handshake of TLS, which is measured: full or resumed, or
+ *  censored where the connection ended within it. */
+function handshakesEndOnce({ result, traits }, problems) {
+  const { totals, errors, latency_ns: { tls_handshake: handshake }, tls } = result;
+  const done = N(totals.tls_full) + N(totals.tls_resumed);
+  differs(problems, 'latency.tls_handshake', handshake.count,
+    traits.secure ? totals.connects_ok : 0);
+  differs(problems, 'latency.tls_handshake.censored', handshake.censored,
+    N(handshake.count) - done);
+  if (N(errors.tls_handshake) > N(handshake.censored)) {
+    problems.push(`${errors.tls_handshake} tls_handshake, ${handshake.censored} censored`);
+  }
+  if (!traits.secure) return;
+  for (const key of ['versions', 'ciphers']) {
+    differs(problems, `${key} of TLS`, sum(Object.values(tls[key]), (count) => count), done);
+  }
+}
+
+/** With TLS the wire has more than the messages, where anything was said; else it has no figure. */
+function wireHasMore({ result: { totals }, traits }, problems) {
+  for (const way of ['sent', 'received']) {
+    const [wire, plain] = [`wire_bytes_${way}`, `bytes_${way}`].map((key) => N(totals[key]));
+    if (traits.secure ? wire < plain || (wire === plain && plain > 0) : wire > 0) {
+      problems.push(`${wire} bytes ${way} on the wire, ${plain} of messages`);
+    }
+  }
+}
+
 /** A connect that failed is longer than its age, and no reason to look fast. */
 function connectsAreMeasured({ result }, problems) {
   const { totals, errors, latency_ns: { connect } } = result;
@@ -350,7 +378,7 @@ function silenceFails({ result, exitCode, text }, problems) {
 }
 
 const LAWS = { arrivalsAreConserved, secondsAreConserved, targetIsThePlan, dueIsThePlan,
-  errorsAddUp, connectsEndOnce, connectsAreMeasured,
+  errorsAddUp, connectsEndOnce, connectsAreMeasured, handshakesEndOnce, wireHasMore,
   requestsEndOnce, histogramsAreWhole, lagsAreOwned,
   responseHasAllThatWasDue, partsAreTheWhole, populationIsWanted, kindIsClean, readyIsTold,
   silenceFails };

@@ -6,6 +6,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { ROOT, WINDOWS } from '../e2e/harness.mjs';
+import { absent } from '../e2e/peers.mjs';
+import { lacksTls } from '../e2e/secure.mjs';
 import { makeCase } from './generator.mjs';
 import { judgeLaws } from './laws.mjs';
 import { betweenWays } from './ways.mjs';
@@ -17,11 +19,12 @@ const CASES = SEED ? Math.max(1, ROUNDS) : Math.max(WINDOWS ? 3 : 12, Math.min(R
 const AT_ONCE = WINDOWS ? 2 : 4;
 const KEPT = path.join(process.env.DUMMYLOAD_PROGRAMS ?? path.join(ROOT, 'build', 'linux'),
   'laws-failed');
+const PLAIN = Boolean(lacksTls() ?? absent('openssl'));
 /** Laws that do not hold yet: { law: reason }. */
 const PENDING = JSON.parse(fs.readFileSync(new URL('./pending.json', import.meta.url), 'utf8'));
 
 async function judgeCase(seed) {
-  const played = makeCase(seed);
+  const played = makeCase(seed, { plain: PLAIN });
   const found = [];
   const plays = [];
   for (const way of waysOf(played)) {

@@ -7,6 +7,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { runClient, fileFor, folderFor, resultOf, said, endServer, runServer,
   WINDOWS } from '../e2e/harness.mjs';
+import { lacksTls } from '../e2e/secure.mjs';
 import { reconcile } from '../../scripts/lib/results/reconcile.mjs';
 import { makeCase } from './generator.mjs';
 import { judgeLaws } from './laws.mjs';
@@ -14,11 +15,17 @@ import { wayText } from './player.mjs';
 
 const SEED = process.env.DUMMYLOAD_TEST_SEED;
 const ROUNDS = Number(process.env.DUMMYLOAD_TEST_ROUNDS ?? 0);
+const PLAIN = lacksTls() !== null;
 const CASES = SEED ? Math.max(1, ROUNDS) : Math.max(WINDOWS ? 2 : 5, Math.min(ROUNDS, 60));
 
 /** The next case from seed on that the pair's server can play: its frames, and no harm. */
 function caseFor(seed) {
-  const played = makeCase(seed, { kind: true });
+  const played = makeCase(seed, { kind: true, plain: PLAIN });
+  // The server makes its own certificate.
+  if (played.tls) {
+    delete played.tls.settings.ca;
+    played.tls.settings.verify = false;
+  }
   return played.scenario.framing ? undefined : played;
 }
 
@@ -31,7 +38,7 @@ async function playPair(t, played, { threads, handler }) {
   }
   const out = path.join(folder, 'server.json');
   const server = await runServer(t, ['--run-id', 'law', '--handler', handler, '--out',
-    fileFor(out)]);
+    fileFor(out), ...(played.tls ? ['--tls-self-signed'] : [])]);
   const file = path.join(folder, 'client.json');
   const program = await runClient(t, [fileFor(scenario), '--target', `127.0.0.1:${server.port}`,
     '--threads', threads, '--run-id', 'law', '--no-strict', '--no-progress', '--out',

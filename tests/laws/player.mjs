@@ -8,7 +8,7 @@ import { fileFor, freePort, programCall, resultOf, RUN_TIME_MS, said, WINDOWS }
 import { mpiMissing, mpiProgram, MPI_ENV } from '../e2e/mpi_harness.mjs';
 import { Program } from '../../scripts/lib/base/process.mjs';
 import { mostWanted, stagesOf } from './plan_model.mjs';
-import { startLawServer } from './servers.mjs';
+import { lawIssuer, startLawServer } from './servers.mjs';
 
 /** The ways in which a case is played: they must not change what is measured. */
 export function waysOf({ seed, how, scenario }) {
@@ -31,7 +31,7 @@ async function startTargets(played, reverse) {
       ports.push(await freePort());
       continue;
     }
-    const server = await startLawServer(fault, played.framing);
+    const server = await startLawServer(fault, played.framing, played.tls);
     servers.push(server);
     ports.push(server.port);
   }
@@ -49,6 +49,7 @@ export async function playCase(played, way) {
     for (const [name, text] of Object.entries(played.files)) {
       fs.writeFileSync(path.join(folder, name), text);
     }
+    if (played.tls) fs.copyFileSync(lawIssuer().ca, path.join(folder, 'ca.crt'));
     const args = [fileFor(scenario), ...ports.flatMap((port) => ['--target', `127.0.0.1:${port}`]),
       '--threads', String(way.threads), ...(way.io ? ['--io', way.io] : []), '--out', fileFor(out),
       '--run-id', 'law', '--no-strict', '--no-progress', ...(played.args ?? [])];

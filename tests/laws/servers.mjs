@@ -1,6 +1,11 @@
 // Servers of the laws' own, in this process: they echo frames and do wrong what the case says.
 
+import fs from 'node:fs';
 import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import tls from 'node:tls';
+import { makeIssuer } from '../e2e/certificates.mjs';
 
 /** Takes a stream apart: yields whole messages, keeps the rest. */
 function splitter(framing) {
@@ -44,7 +49,7 @@ function answer(server, socket, frame) {
       else reply();
       break;
     case 'reset_after':
-      if (socket.framesTaken > fault.frames) socket.resetAndDestroy();
+      if (socket.framesTaken > fault.frames) socket.wire.resetAndDestroy();
       else reply();
       break;
     case 'half': {
@@ -64,18 +69,35 @@ function answer(server, socket, frame) {
   }
 }
 
-function take(server, socket) {
-  const { fault } = server;
+/** What is wrong before TLS has begun. True: the connection comes no further. */
+function failsEarly({ fault, accepted }, wire) {
+  switch (fault.kind) {
+    case 'refuse':
+      if (accepted % fault.every !== 0) return false;
+      wire.resetAndDestroy();
+      return true;
+    case 'mute': wire.resume(); return true;
+    case 'no_tls': wire.resume().write('220 this is no TLS\r\n'); return true;
+    case 'cut': wire.once('data', () => wire.resetAndDestroy()); return true;
+    default: return false;
+  }
+}
+
+function take(server, wire) {
   server.accepted += 1;
-  socket.number = server.accepted;
-  server.sockets.add(socket);
-  socket.on('error', () => {});
-  socket.on('close', () => server.sockets.delete(socket));
-  socket.on('end', () => socket.end());
-  if (fault.kind === 'refuse' && server.accepted % fault.every === 0) {
-    socket.resetAndDestroy();
+  server.sockets.add(wire);
+  wire.on('error', () => {});
+  wire.on('close', () => server.sockets.delete(wire));
+  if (failsEarly(server, wire)) {
+    wire.on('end', () => wire.end());
     return;
   }
+  const socket = server.secure === undefined ? wire
+    : new tls.TLSSocket(wire, { isServer: true, secureContext: server.secure,
+      allowHalfOpen: true });
+  Object.assign(socket, { wire, number: server.accepted });
+  if (socket !== wire) socket.on('error', () => {});
+  socket.on('end', () => socket.end());
   let rest = Buffer.alloc(0);
   socket.on('data', (chunk) => {
     rest = Buffer.concat([rest, chunk]);
@@ -88,11 +110,30 @@ function take(server, socket) {
   });
 }
 
+let issuer;
+
+/** Who has signed the certificate of all of them, made when it is first wanted. */
+export function lawIssuer() {
+  if (issuer === undefined) {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dummyload-laws-'));
+    process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+    const made = makeIssuer(folder);
+    issuer = { ca: made.ca, ...made.issue('server') };
+  }
+  return issuer;
+}
+
+function secureContext({ version }) {
+  const { cert, key } = lawIssuer();
+  return tls.createSecureContext({ cert: fs.readFileSync(cert), key: fs.readFileSync(key),
+    maxVersion: version });
+}
+
 /** Starts one on a free port; it is gone after stop(). With `keeps` in its fault it keeps what it
  *  takes: { connection, frame }. */
-export async function startLawServer(fault, framing = PAIR_FRAMING) {
+export async function startLawServer(fault, framing = PAIR_FRAMING, secure = undefined) {
   const server = { fault, frames: 0, accepted: 0, kept: [], sockets: new Set(),
-    split: splitter(framing),
+    split: splitter(framing), secure: secure && secureContext(secure),
     tail: framing.type === 'delimiter' ? framing.delimiter.length : 0 };
   server.listener = net.createServer({ allowHalfOpen: true, noDelay: true },
     (socket) => take(server, socket));
