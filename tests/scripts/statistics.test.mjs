@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { arrangements, compareBlocks, compareSets, holm, mannWhitney, median, normalTail,
+import { normalTail, studentQuantile, studentTail }
+  from '../../scripts/lib/judging/distributions.mjs';
+import { arrangements, compareBlocks, compareSets, holm, mannWhitney, median,
   permutationTest, makeRandom } from '../../scripts/lib/judging/statistics.mjs';
 import { gaussian, random } from './synthetic.mjs';
 
@@ -94,4 +96,12 @@ test('one wild run among ten does not hide a 10% slow-down', () => {
   blocks[3].a[0] += 2;
   assert.ok(permutationTest(blocks).p <= 0.05);
   near(compareBlocks(blocks).log_ratio, Math.log(1.1), 0.02);
+});
+
+test('quantiles of Student\'s t agree with the published table', () => {
+  for (const [freedom, share, value] of [[2, 0.025, 4.30265], [10, 0.025, 2.22814],
+    [4, 0.1, 1.53321], [1000, 0.025, 1.96234]]) {
+    near(studentQuantile(share, freedom), value, 1e-4);
+    near(studentTail(value, freedom), share, 1e-5);
+  }
 });

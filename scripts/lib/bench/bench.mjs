@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Bench } from './run.mjs';
 import { isPinning } from './players.mjs';
+import { arithmetic } from './arithmetic.mjs';
 import { codecs } from './codecs.mjs';
 import { footprint } from './footprint.mjs';
 import { held, heldWindows, rate } from './held.mjs';
@@ -46,6 +47,8 @@ const PARTS = {
   million: { play: million, alone: true,
     what: 'a million connections (--connections) open at once, held, reconciled; only by name' },
   truth: { play: truth, what: 'the client against a relay of known delay and a packet capture' },
+  arithmetic: { play: arithmetic, alone: true,
+    what: 'paired and sequential comparisons of simulated servers; only by name' },
   wine: { play: wine, windows: true, what: 'goal 10: under Wine, against bare IOCP and Go' },
   'memory-wine': { play: memoryWindows, windows: true, what: 'goal 7 under Wine' },
   'growth-wine': { play: growthWindows, windows: true, what: 'goal 9 under Wine' },

@@ -3,10 +3,14 @@
 // Sources: Efron and Tibshirani, "An Introduction to the Bootstrap" (percentile intervals);
 // Mann and Whitney 1947 (the exact distribution of U); Wilcoxon 1945 (signed ranks); Holm 1979.
 
+import { normalTail } from './distributions.mjs';
+
 const BOOTSTRAPS = 4000;
 const PERMUTATIONS = 20000;
 /** Fewer interleaved blocks are compared as two sets. */
 export const BLOCKS_LEAST = 3;
+/** How probably a change as large as the sensitivity is found. */
+export const POWER = 0.9;
 
 /** A seeded generator of numbers in [0, 1) (splitmix-like, 32 bits). */
 export function makeRandom(seed) {
@@ -29,6 +33,13 @@ export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const half = sorted.length >> 1;
   return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
+
+/** The mean of the middle half, a quarter cut off on either side (Tukey 1977). */
+export function midmean(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const cut = Math.floor(sorted.length / 4);
+  return mean(sorted.slice(cut, sorted.length - cut));
 }
 
 function quantile(sorted, share) {
@@ -169,15 +180,6 @@ export function mannWhitney(a, b) {
   if (variance <= 0) return { p: 1, exact: false, p_least: 2 / ways };
   const z = Math.max(0, Math.abs(u - (n * m) / 2) - 0.5) / Math.sqrt(variance);
   return { p: Math.min(1, 2 * normalTail(z)), exact: false, p_least: 2 / ways };
-}
-
-/** P(Z > z) of the standard normal, z >= 0 (Abramowitz and Stegun 7.1.26 on erfc). */
-export function normalTail(z) {
-  const x = z / Math.SQRT2;
-  const t = 1 / (1 + 0.3275911 * x);
-  const poly = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 +
-    t * (-1.453152027 + t * 1.061405429))));
-  return 0.5 * poly * Math.exp(-x * x);
 }
 
 function chooseLog(n, k) {

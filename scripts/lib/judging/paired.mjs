@@ -1,0 +1,67 @@
+// Judges two servers that were played at the same time, by their paired log ratios. Pure.
+//
+// The unit is the block (fresh processes), not the second: the seconds of a block share its memory
+// layout, its ports and the slow swings of the machine, so that they are fewer than they seem, by a
+// factor that a short run cannot tell. Whatever the correlation within blocks is, blocks are
+// independent of each other. A block counts by the mean of the middle half of its seconds (Tukey's
+// midmean), which wild seconds do not move.
+//
+// CPUs are swapped every block: a CPU that is faster adds +c to the log ratio of one kind of block
+// and -c to that of the other. Both are estimated (Student's t with a degree of freedom less), so c
+// does no harm. Of identical servers, a block of one kind has the mirrored distribution of the
+// other: the estimate is symmetric around 0, however skewed the seconds are.
+
+import { detectableErrors, studentQuantile, studentTail } from './distributions.mjs';
+import { midmean, POWER } from './statistics.mjs';
+
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function squares(values) {
+  const center = mean(values);
+  return values.reduce((sum, value) => sum + (value - center) ** 2, 0);
+}
+
+/** The estimate from block values, its standard error and degrees of freedom. */
+function estimateOf(blocks) {
+  const kinds = [true, false].map((swapped) => blocks.filter((one) => one.swapped === swapped)
+    .map(({ value }) => value)).filter((list) => list.length);
+  const freedom = blocks.length - kinds.length;
+  const variance = kinds.reduce((sum, list) => sum + squares(list), 0) / freedom;
+  const share = kinds.reduce((sum, list) => sum + 1 / list.length, 0) / kinds.length ** 2;
+  return { log_ratio: mean(kinds.map(mean)), error: Math.sqrt(variance * share), freedom };
+}
+
+/** How many independent seconds the estimate is worth: the variance of the seconds around their
+ *  block over that of the estimate. */
+function secondsEffective(blocks, error) {
+  const seconds = blocks.reduce((sum, list) => sum + list.length, 0);
+  const within = blocks.reduce((sum, list) => sum + squares(list), 0) /
+    Math.max(1, seconds - blocks.length);
+  return error > 0 ? Math.min(seconds, within / error ** 2) : seconds;
+}
+
+/** Compares blocks [{ swapped, log_ratios: [b over a, one per second] }]. Returns { log_ratio, low,
+ *  high, p, seconds_effective, sensitivity, blocks }; low and high are null, p is 1 and sensitivity
+ *  is null while there are too few blocks to tell the spread. */
+export function comparePaired(blocks, { alpha = 0.05, confidence = 0.95 } = {}) {
+  const usable = blocks.filter((block) => block.log_ratios.length);
+  const values = usable.map(({ swapped, log_ratios: ratios }) => (
+    { swapped: Boolean(swapped), value: midmean(ratios) }));
+  if (!values.length) {
+    return { log_ratio: null, low: null, high: null, p: 1, seconds_effective: 0,
+      sensitivity: null, blocks: 0 };
+  }
+  const { log_ratio, error, freedom } = estimateOf(values);
+  if (freedom < 2) {
+    return { log_ratio, low: null, high: null, p: 1, seconds_effective: 0, sensitivity: null,
+      blocks: values.length };
+  }
+  const half = studentQuantile((1 - confidence) / 2, freedom) * error;
+  const p = error > 0 ? 2 * studentTail(Math.abs(log_ratio) / error, freedom)
+    : log_ratio === 0 ? 1 : 0;
+  return { log_ratio, low: log_ratio - half, high: log_ratio + half, p: Math.min(1, p),
+    seconds_effective: secondsEffective(usable.map((one) => one.log_ratios), error),
+    sensitivity: error * detectableErrors(alpha, POWER, freedom), blocks: values.length };
+}
