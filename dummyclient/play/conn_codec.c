@@ -80,10 +80,42 @@ bool conn_finish_codec(struct conn *conn)
     return finish.bytes == 0 || conn__say(conn, finish);
 }
 
+/* This side closes because of what the server has said. */
+static void conn__end_wrong(struct conn *conn, enum error_kind error)
+{
+    conn_observe(conn);
+    recorder_error(conn->group->recorder, error);
+    conn->end_reason = (uint8_t)error;
+    conn_end(conn);
+}
+
+bool conn_tell_refused(struct conn *conn, enum error_kind error)
+{
+    const struct framing *framing = conn->reassembly.framing;
+    bool speaks = conn->link == CONN_OPEN || conn->link == CONN_STAYING;
+    struct span reply = framing->websocket != NULL && speaks
+                            ? frame_reply(framing, conn_codec_state(conn))
+                            : (struct span){0};
+    if (reply.bytes == 0) {
+        return false;
+    }
+    reassembly_close(&conn->reassembly); /* what is behind it is nothing */
+    if (conn__say(conn, reply)) {
+        conn__end_wrong(conn, error);
+        conn_pump(conn);
+    }
+    return true;
+}
+
+bool conn_is_unanswered(struct conn *conn)
+{
+    return frame_awaits_finish(conn->reassembly.framing, conn_codec_state(conn));
+}
+
 bool conn_awaits_finish(struct conn *conn)
 {
     return conn->link == CONN_ENDING && conn->receiving != CONN_RECV_ENDED &&
-           frame_awaits_finish(conn->reassembly.framing, conn_codec_state(conn));
+           conn_is_unanswered(conn);
 }
 
 bool conn_on_peer_finish(struct conn *conn)
@@ -97,13 +129,11 @@ bool conn_on_peer_finish(struct conn *conn)
     }
     if (ending == FRAME_ENDING_WRONG) {
         conn_explain_end(conn, ERROR_KIND_WEBSOCKET_CLOSE, NULL);
-        conn_observe(conn);
-        recorder_error(conn->group->recorder, ERROR_KIND_WEBSOCKET_CLOSE);
-        conn->end_reason = ERROR_KIND_WEBSOCKET_CLOSE;
+        conn__end_wrong(conn, ERROR_KIND_WEBSOCKET_CLOSE);
     } else {
         conn->unjudged = conn->link != CONN_STAYING;
+        conn_end(conn);
     }
-    conn_end(conn);
     conn_pump(conn);
     return conn_is_alive(conn);
 }

@@ -23,8 +23,13 @@ int64_t conn_greeting_ns(const struct conn *conn);
 /* This side is about to end: what the codec says before the FIN is queued. False: the connection is
  * being closed. */
 bool conn_finish_codec(struct conn *conn);
+/* What came was refused: the codec tells the peer why, and this side ends. False: it has no words
+ * for that, and the connection is open as before. */
+bool conn_tell_refused(struct conn *conn, enum error_kind error);
 /* It has, and the peer's own end of the codec's has not come: so the FIN waits. */
 bool conn_awaits_finish(struct conn *conn);
+/* Has this side ended what the codec carries, and not been answered? */
+bool conn_is_unanswered(struct conn *conn);
 /* The peer has ended what the codec carries; then its stream ends. False: it is being closed. */
 bool conn_on_peer_finish(struct conn *conn);
 

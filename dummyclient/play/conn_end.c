@@ -176,7 +176,8 @@ void conn_complete(struct conn *conn)
 {
     if (conn->unjudged) {
         /* The peer has ended it: conn__settle() judges. */
-    } else if (conn->link == CONN_ENDING ? conn->messages_count > 0 : conn__has_rest(conn)) {
+    } else if (conn->link == CONN_ENDING ? conn->messages_count > 0 || conn_is_unanswered(conn)
+                                         : conn__has_rest(conn)) {
         conn__note_unexpected(conn, NULL);
     } else {
         conn->unjudged = conn->unjudged || conn->link == CONN_HALF;

@@ -106,6 +106,9 @@ void conn_explain_end(struct conn *conn, enum error_kind kind, const char *doing
     struct result_last last = conn_last_received(conn);
     bool partial = reassembly_explain_waiting(&conn->reassembly, &waiting);
     const char *how = HOW[kind] != NULL ? HOW[kind] : "a failure of it";
+    if (conn->link == CONN_ENDING && conn_is_unanswered(conn)) {
+        how = "its end by the server without an answer to the close frame";
+    }
     char closed[VM_EVIDENCE_TEXT_BYTES_MAX];
     struct error code;
     if (frame_explain_finish(conn->reassembly.framing, conn_codec_state(conn), &code) !=

@@ -259,7 +259,9 @@ static void conn__refuse(struct conn *conn, enum frame_status status)
         }
         conn_explain_refused(conn, error, &expected);
     }
-    conn_break(conn, error);
+    if (status == FRAME_NO_MEMORY || !conn_tell_refused(conn, error)) {
+        conn_break(conn, error);
+    }
 }
 
 void conn_take_bytes(struct conn *conn, struct span bytes)

@@ -126,7 +126,7 @@ struct span frame_finish(const struct framing *framing, void *state)
 bool frame_awaits_finish(const struct framing *framing, void *state)
 {
     const struct websocket *ws = state;
-    return framing->websocket != NULL && ws->finishes && !ws->peer_finished;
+    return framing->websocket != NULL && ws->phase == WEBSOCKET_OPEN && ws->finishes;
 }
 
 enum frame_ending frame_explain_finish(const struct framing *framing, void *state,

@@ -326,6 +326,7 @@ static enum frame_status websocket__refuse_as(const struct framing *framing, str
 void websocket_refuse_inside(const struct framing *framing, struct websocket *ws, bool too_large)
 {
     ws->phase = WEBSOCKET_REFUSED;
+    ws->refusal = WEBSOCKET_NOT_OF_THE_FRAMING;
     if (!ws->finishes) {
         ws->reply =
             websocket__close(framing, ws, too_large ? WEBSOCKET_TOO_BIG : WEBSOCKET_PROTOCOL_ERROR);

@@ -59,6 +59,7 @@ enum websocket_refusal {
     WEBSOCKET_CLOSE_SHORT,
     WEBSOCKET_CLOSE_CODE,
     WEBSOCKET_CLOSE_NOT_UTF8,
+    WEBSOCKET_NOT_OF_THE_FRAMING, /* inside: that framing says why */
     WEBSOCKET_REFUSALS
 };
 

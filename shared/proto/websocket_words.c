@@ -31,6 +31,7 @@ static const struct {
     [WEBSOCKET_CLOSE_SHORT] = {1002, "a close frame with a code of two bytes, or without one"},
     [WEBSOCKET_CLOSE_CODE] = {1002, "a close frame with a code that may be sent (1000 to 1003, "
                                     "1007 to 1014, 3000 to 4999)"},
+    [WEBSOCKET_NOT_OF_THE_FRAMING] = {1002, "a message of the scenario's framing"},
     [WEBSOCKET_CLOSE_NOT_UTF8] = {1007, "a close frame whose reason is UTF-8"},
 };
 
@@ -42,7 +43,7 @@ uint16_t websocket_refusal_code(enum websocket_refusal refusal)
 bool websocket_explain(const struct framing *framing, struct websocket *ws, const uint8_t *data,
                        size_t bytes, struct error *error)
 {
-    if (ws->phase != WEBSOCKET_REFUSED) {
+    if (ws->phase != WEBSOCKET_REFUSED || ws->refusal == WEBSOCKET_NOT_OF_THE_FRAMING) {
         return false;
     }
     if (ws->refusal == WEBSOCKET_TAKEN) {

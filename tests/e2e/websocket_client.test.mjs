@@ -333,8 +333,9 @@ const upgrade = (fields = '') => (request) => 'HTTP/1.1 101 Switching Protocols\
   `Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept(request)}\r\n` +
   `${fields}\r\n`;
 
-/** Answers the request; behind it come the bytes, cut in two pieces. */
-async function startWrong(t, answer, bytes = '') {
+/** Answers the request; behind it come the bytes, cut in two pieces. What the client says to them
+ * is pushed. */
+async function startWrong(t, answer, bytes = '', replies = []) {
   const sockets = new Set();
   const server = net.createServer({ noDelay: true }, (socket) => {
     let request = '';
@@ -342,7 +343,10 @@ async function startWrong(t, answer, bytes = '') {
     socket.on('error', () => {});
     socket.on('close', () => sockets.delete(socket));
     socket.on('data', (data) => {
-      if (request.includes('\r\n\r\n')) return;
+      if (request.includes('\r\n\r\n')) {
+        replies.push(data);
+        return;
+      }
       request += data;
       if (!request.includes('\r\n\r\n')) return;
       socket.write(answer(request));
@@ -399,18 +403,68 @@ const FRAMES = [
   ['a control frame in fragments', '\x09\x01x', /a control frame in one piece/],
   ['a continuation of nothing', '\x80\x01x', /not a continuation of none/],
   ['a message within a message', '\x01\x01x\x81\x01y', /the message before has not ended/],
-  ['text that is no UTF-8', '\x81\x02\xc3\x28', /a text message in UTF-8/],
+  ['text that is no UTF-8', '\x81\x02\xc3\x28', /a text message in UTF-8/, 1007],
   ['a close with a code that is none', '\x88\x02\x03\xed', /a code that may be sent/],
-  ['a frame over the limit', '\x82\x7f\x00\x00\x00\x00\x01\x00\x00\x01', /at most 16777216 bytes/],
+  ['a frame over the limit', '\x82\x7f\x00\x00\x00\x00\x01\x00\x00\x01',
+    /at most 16777216 bytes/, 1009],
 ];
 
-for (const [what, bytes, words] of FRAMES) {
-  test(`refused: ${what}`, LIMIT, async (t) => {
-    const port = await startWrong(t, upgrade(), bytes);
-    const { program, result } = await play(t, port, waiting(false));
+/** The code of the close frame that the client has sent last; null: it has sent none. */
+function closeCode(bytes) {
+  const at = bytes.length - 8;
+  if (at < 0 || bytes.readUInt16BE(at) !== 0x8882) return null;
+  return bytes.readUInt16BE(at + 6) ^ bytes.readUInt16BE(at + 2);
+}
+
+for (const [what, bytes, words, code = 1002] of FRAMES) {
+  test(`refused, and told so: ${what}`, LIMIT, async (t) => {
+    const replies = [];
+    const port = await startWrong(t, upgrade(), bytes, replies);
+    const { program, result } = await play(t, port, { ...waiting(false),
+      load: { connections: 1, duration: '200ms' } });
     const { frame_error: errors, response_lost: _lost, ...others } = errorsOf(result);
-    assert.equal(Number(errors), 2, said(program));
+    assert.equal(Number(errors), 1, said(program));
     assert.deepEqual(others, {}, said(program));
     assert.match(program.stdout, words);
+    assert.equal(closeCode(Buffer.concat(replies)), code);
+  });
+}
+
+test('refused by the framing inside, and told so', LIMIT, async (t) => {
+  const replies = [];
+  const port = await startWrong(t, upgrade(), '\x82\x03x\x00\x00', replies);
+  const { program, result } = await play(t, port, { ...waiting(false),
+    framing: { type: 'websocket', inside: { type: 'length', header: [{ u8: 119 },
+      { size: 'u16' }] } }, load: { connections: 1, duration: '200ms' } });
+  const { response_lost: _lost, ...errors } = errorsOf(result);
+  assert.deepEqual(errors, { frame_error: 1 }, said(program));
+  assert.match(program.stdout, /expected .*77.*, found 78 00 00/);
+  assert.doesNotMatch(program.stdout, /HTTP/);
+  assert.equal(closeCode(Buffer.concat(replies)), 1002);
+});
+
+for (const answers of [true, false]) {
+  const name = answers ? 'is answered is clean' : 'meets the end of the stream is not clean';
+  test(`a close frame that ${name}`, LIMIT, async (t) => {
+    const sockets = new Set();
+    const server = net.createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.once('data', (request) => {
+        socket.write(upgrade()(String(request)));
+        socket.once('data', () => socket.end(answers ? '\x88\x02\x03\xe8' : '', 'latin1'));
+      });
+    });
+    await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+    t.after(() => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    });
+    const { program, result } = await play(t, server.address().port, {
+      framing: { type: 'websocket' }, load: { connections: 1, duration: '200ms' },
+      behaviors: [{ loop: [{ think: '10ms' }] }] });
+    assert.deepEqual(errorsOf(result), answers ? {} : { unexpected_close: 1 }, said(program));
+    assert.equal(Number(result.totals.connections_clean), answers ? 1 : 0);
+    if (!answers) assert.match(program.stdout, /without an answer to the close frame/);
   });
 }

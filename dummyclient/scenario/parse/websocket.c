@@ -10,6 +10,10 @@ enum {
     WEBSOCKET_HEADERS_BYTES_MAX = 2048 /* all of them; a request then fits into its room */
 };
 
+/* Letters of a token (RFC 9110, 5.6.2). */
+#define WEBSOCKET_TOKEN                                                                            \
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
+
 /* What is read: the settings, and the framing that has them. */
 struct websocket__read {
     struct framing_websocket settings;
@@ -54,18 +58,43 @@ static void websocket__path(struct parse *parse, const cJSON *json, void *place)
     }
 }
 
+static bool websocket__is_name(const char *name)
+{
+    size_t bytes = strspn(name, WEBSOCKET_TOKEN);
+    return bytes > 0 && name[bytes] == '\0';
+}
+
+/* Tokens with ", " between them. */
+static bool websocket__is_list(const char *text)
+{
+    for (;;) {
+        size_t bytes = strspn(text, WEBSOCKET_TOKEN);
+        if (bytes == 0 || text[bytes] == '\0') {
+            return bytes > 0;
+        }
+        if (strncmp(text + bytes, ", ", 2) != 0) {
+            return false;
+        }
+        text += bytes + 2;
+    }
+}
+
 static void websocket__protocol(struct parse *parse, const cJSON *json, void *place)
 {
     struct websocket__read *read = place;
     const char *text = cJSON_IsString(json) ? json->valuestring : "";
-    if (text[0] == '\0' || strlen(text) > WEBSOCKET_PROTOCOL_BYTES ||
-        !websocket__is_line(text, true)) {
+    if (strlen(text) > WEBSOCKET_PROTOCOL_BYTES || !websocket__is_list(text)) {
         reader_expected(&parse->reader, json,
-                        "the subprotocol to ask for, such as \"mqtt\" (several have \", \" between "
-                        "them)");
-    } else if (websocket__is_constant(parse, text)) {
+                        "the subprotocol to ask for, such as \"mqtt\": letters, digits and - . _ "
+                        "without spaces (several have \", \" between them)");
+    } else {
         read->settings.protocol = text;
     }
+}
+
+static char websocket__lower_letter(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
 }
 
 /* The beginning of a name in lower case: letters of any case are the same field. */
@@ -73,7 +102,7 @@ static void websocket__lower(const char *name, char lower[24])
 {
     size_t i = 0;
     for (; i < 23 && name[i] != '\0'; i++) {
-        lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 'a' - 'A') : name[i];
+        lower[i] = websocket__lower_letter(name[i]);
     }
     lower[i] = '\0';
 }
@@ -90,11 +119,21 @@ static bool websocket__is_own(const char *lower)
     return own;
 }
 
-static bool websocket__is_name(const char *name)
+/* Has a field of that name, in any case, been read? */
+static bool websocket__has_field(const struct websocket__read *read, const char *name)
 {
-    size_t bytes = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "!#$%&'*+-.^_`|~");
-    return bytes > 0 && name[bytes] == '\0';
+    size_t bytes = strlen(name);
+    const char *line = read->headers_bytes > 0 ? read->headers : NULL;
+    for (; line != NULL && *line != '\0'; line = strchr(line, '\n') + 1) {
+        size_t i = 0;
+        while (i < bytes && websocket__lower_letter(line[i]) == websocket__lower_letter(name[i])) {
+            i++;
+        }
+        if (i == bytes && line[i] == ':') {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void websocket__header(struct parse *parse, const cJSON *json, void *place)
@@ -113,6 +152,10 @@ static void websocket__header(struct parse *parse, const cJSON *json, void *plac
         reader_mistake(reader, "expected a header field that is not the handshake's own: it says "
                                "Upgrade, Connection and Sec-WebSocket-* itself (a subprotocol is "
                                "`protocol`), and its request has no body");
+        return;
+    }
+    if (websocket__has_field(read, name)) {
+        reader_mistake(reader, "expected each header field once, found it in another case, too");
         return;
     }
     if (!cJSON_IsString(json) || !websocket__is_line(json->valuestring, true)) {
