@@ -30,6 +30,8 @@ both: a fresh server per run, in the order A B B A ..., then compares them (scri
                          hits both, so smaller changes are seen in less time; refused, with the
                          reason, where one would disturb the other (scripts/README.md)
   --repeats 10           runs of each version; of a duet: blocks
+  --until-sure           of a duet: on until every primary metric has changed or is the same, or one
+                         is worse, or --max-time ends; false alarms stay below --alpha
   --max-time 30m         start no further pair after this time, and judge the finished ones
                          (a pair with an invalid measurement is repeated, at most twice)
   --out FOLDER           where the runs go (results/regress-...); with the same folder an
@@ -44,7 +46,8 @@ exit: 0 no regression; 99 a regression (also if B crashes, drops or refuses conn
       (call again with --out to continue)`;
 
 const OWN = { '--a': true, '--b': true, '--baseline': true, '--repeats': true, '--max-time': true,
-  '--out': true, '--repeat': true, '--history': true, '--duet': false, '--primary': true,
+  '--out': true, '--repeat': true, '--history': true, '--duet': false, '--until-sure': false,
+  '--primary': true,
   '--alpha': true, '--min-effect': true };
 
 /** "--duet auto" as one word: what follows --duet else is a scenario. */
@@ -57,7 +60,7 @@ function joinDuet(argv) {
 function readArguments(argv) {
   const { own, client, names } = commandLine(joinDuet(argv), OWN, MANY_RUNS_REFUSED);
   const given = { a: null, b: null, baseline: null, repeats: 10, max_ms: 30 * 60000, out: null,
-    repeat: null, history: null, duet: null, client,
+    repeat: null, history: null, duet: null, untilSure: false, client,
     scenarios: names.map((name) => path.resolve(name)),
     options: { effects: {} } };
   for (const [name, value] of own) {
@@ -65,6 +68,7 @@ function readArguments(argv) {
     else if (name === '--max-time') given.max_ms = durationMs(value);
     else if (name === '--primary') given.options.primary = value.split(',');
     else if (name === '--duet') given.duet = readDuetMode(value);
+    else if (name === '--until-sure') given.untilSure = true;
     else if (name === '--alpha') given.options.alpha = Number(value);
     else if (name === '--min-effect') readEffect(value, given.options);
     else given[name.slice(2)] = value;
@@ -89,6 +93,9 @@ function checkArguments(given) {
         2);
     }
   }
+  if (given.untilSure && !given.duet) {
+    throw new Failure('--until-sure: of a duet: give --duet with it', 2);
+  }
   if (!Number.isInteger(given.repeats) || given.repeats < 1 || given.repeats > 1000) {
     throw new Failure('--repeats: a number from 1 to 1000', 2);
   }
@@ -107,6 +114,7 @@ function checkArguments(given) {
   if (twice) throw new Failure(`two scenarios are called ${twice}`, 2);
 }
 
+const BLOCKS_WARNED = 6;
 const ASKED = 'regress.json';
 
 /** A folder remembers what was asked: going on with something else would mix two questions. */
@@ -129,8 +137,19 @@ function openFolder(given) {
   return folder;
 }
 
+/** Several scenarios are several chances of a false alarm: they share the accepted rate. */
+function sharedOptions({ options, scenarios }) {
+  return { ...options, alpha: (options.alpha ?? ALPHA) / scenarios.length };
+}
+
 /** Says before the first run what so few cannot show. */
-function warnOfRepeats({ repeats, scenarios, options }) {
+function warnOfRepeats({ repeats, scenarios, options, duet, untilSure }) {
+  if (duet) {
+    if (untilSure || repeats >= BLOCKS_WARNED) return;
+    console.error(`scripts/regress: warning: ${repeats} blocks say little: fewer than ` +
+      `${BLOCKS_WARNED} (--repeats) do not tell how much blocks differ by themselves`);
+    return;
+  }
   const metrics = (options.primary ?? PRIMARY).length;
   const least = repeatsLeast(metrics, (options.alpha ?? ALPHA) / scenarios.length);
   if (repeats >= least) return;
@@ -150,9 +169,10 @@ async function main(argv) {
   const folder = openFolder(given);
   const { stopped, watch } = watchInterrupts();
   const wanted = { folder, scenarios: given.scenarios, servers, repeats: given.repeats,
-    args: given.client, until_ms: Date.now() + given.max_ms, say, onClient: watch, stopped };
-  say(`${given.scenarios.length * given.repeats} ${given.duet ? 'blocks' : 'pairs of runs'} into ` +
-    shown(folder));
+    args: given.client, until_ms: Date.now() + given.max_ms, untilSure: given.untilSure,
+    options: sharedOptions(given), say, onClient: watch, stopped };
+  const count = given.untilSure ? '' : `${given.scenarios.length * given.repeats} `;
+  say(`${count}${given.duet ? 'blocks' : 'pairs of runs'} into ${shown(folder)}`);
   warnOfRepeats(given);
   const whole = given.duet ? await playDuets(wanted) : await playRegress(wanted);
   if (!whole) {
@@ -173,8 +193,6 @@ function repeatText(argv) {
 
 function judgeAll(given, folder, labels, repeat) {
   const history = given.history ?? (given.out ? null : path.join(RESULTS, 'regress-history.json'));
-  // Several scenarios are several chances of a false alarm: they share the accepted rate.
-  const alpha = (given.options.alpha ?? ALPHA) / given.scenarios.length;
   const outcomes = [];
   const codes = given.scenarios.map((scenario) => {
     const name = path.basename(scenario, '.json');
@@ -187,7 +205,7 @@ function judgeAll(given, folder, labels, repeat) {
       abstained: noted(outcome.exit_code, outcome.reasons) });
     const judge = given.duet ? judgeDuet : judgeRegress;
     const outcome = judge(folder, scenario, { repeats: given.repeats, labels, further,
-      page: makeRegressPage, options: { ...given.options, alpha } });
+      page: makeRegressPage, options: sharedOptions(given), untilSure: given.untilSure });
     console.log(`\n${name}`);
     if (!outcome) {
       console.log(['nothing can be concluded: no pair of runs was played',

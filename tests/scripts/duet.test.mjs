@@ -35,7 +35,8 @@ function makePlayer({ ratio = 1, made = () => ({}), onBlock = () => {} } = {}) {
 
 function given(folder, player, extra = {}) {
   return { folder, scenarios: [SCENARIO], servers: { a: { command: 'A' }, b: { command: 'B' } },
-    repeats: 10, args: [], until_ms: Infinity, say: () => {}, play: player.play,
+    repeats: 10, args: [], until_ms: Infinity, options: JUDGE.options, say: () => {},
+    play: player.play,
     playAlone: player.playAlone, ...extra };
 }
 
@@ -73,6 +74,46 @@ test('A against A: nothing is found', async (t) => {
   await playDuets(given(folder, makePlayer()));
   const outcome = judgeDuet(folder, SCENARIO, JUDGE);
   assert.equal(outcome.exit_code, 0, JSON.stringify(outcome.reasons));
+});
+
+test('what the client does to one of its targets is no difference of the servers', async (t) => {
+  const folder = makeFolder(t);
+  await playDuets(given(folder, makePlayer({ made: () => ({ bias: 1.1 }) })));
+  const outcome = judgeDuet(folder, SCENARIO, JUDGE);
+  assert.equal(outcome.exit_code, 0, JSON.stringify(outcome.reasons));
+  const row = outcome.rows.find(({ metric }) => metric === 'latency.response.p50');
+  assert.ok(Math.abs(row.log_ratio) < 0.01, String(row.log_ratio));
+});
+
+test('until it is sure: a change, then none; no more blocks than that', async (t) => {
+  for (const [ratio, code] of [[1.12, 99], [1, 0], [0.88, 0]]) {
+    const folder = makeFolder(t);
+    const said = [];
+    const player = makePlayer({ ratio });
+    const until = { untilSure: true, options: JUDGE.options };
+    await playDuets(given(folder, player, { ...until, say: (text) => said.push(text) }));
+    assert.ok(player.swaps.length < 60, `${ratio}: ${player.swaps.length}`);
+    assert.match(said.join('\n'), /p50 .*; about \d+ more blocks to be sure/);
+    const outcome = judgeDuet(folder, SCENARIO, { ...JUDGE, untilSure: true });
+    assert.equal(outcome.exit_code, code, `${ratio}: ${JSON.stringify(outcome.reasons)}`);
+    const row = outcome.rows.find(({ metric }) => metric === 'latency.response.p50');
+    assert.equal(row.method, 'sequential');
+    assert.equal(row.verdict, ratio > 1 ? 'regressed' : ratio < 1 ? 'improved' : 'same');
+    // The same blocks again: nothing is to be played.
+    const again = makePlayer({ ratio });
+    await playDuets(given(folder, again, until));
+    assert.equal(again.swaps.length, 0);
+  }
+});
+
+test('until it is sure, but the time ends: what is known is said', async (t) => {
+  const folder = makeFolder(t);
+  let now = 0;
+  const player = makePlayer({ onBlock: () => { now += 1; } });
+  const until = { valueOf: () => (now >= 2 ? -Infinity : Infinity) };
+  await playDuets(given(folder, player, { untilSure: true, until_ms: until }));
+  const outcome = judgeDuet(folder, SCENARIO, { ...JUDGE, untilSure: true });
+  assert.ok(outcome.rows.every(({ verdict }) => verdict !== 'regressed'));
 });
 
 test('interrupted in a block: that block is played again, no other, with its own order',

@@ -54,6 +54,14 @@ test('a side has its own figures only', () => {
   assert.throws(() => sideOf({ ...result, targets: [] }, 'a'), /no target "a"/);
 });
 
+test('a generator that is late for both alike spoils nothing, unless it is most of it', (t) => {
+  for (const steady of [true, false]) {
+    const folder = makeFolder(t);
+    saveDuet(folder, { seconds: 4, valid: false, steady });
+    assert.equal(readDuet(folder).b.client.validity.valid, steady);
+  }
+});
+
 test('a threshold is judged of each side; one of both together stays open', (t) => {
   const folder = makeFolder(t);
   saveDuet(folder, { seconds: 4, ratio: 3, thresholds: ['latency.response.p50 < 400us',

@@ -124,6 +124,21 @@ function blocksWith(name, a, b, blocks) {
     blocks.filter((block) => [...block.a, ...block.b].every(has)) };
 }
 
+/** The smallest change of a metric that counts, as a share. */
+export function minEffect(name, { effects = {}, effect }, unit = unitOf(name)) {
+  return effects[name] ?? effect ?? EFFECT[unit];
+}
+
+/** The unit of a metric that every run has. */
+function unitOf(name) {
+  return /(^|\.)latency\./.test(name) ? 'ns' : name.startsWith('rate.') ? 'per_s' : 'count';
+}
+
+/** Whether less of such a metric is better, or more. */
+export function directionOf(name) {
+  return name.startsWith('rate.') ? 'higher' : 'lower';
+}
+
 function compareMetric(name, baseline, candidate, allBlocks, options) {
   const read = (runs) => runs.map((run) => metricOf(run, name));
   const [before, after] = [read(baseline), read(candidate)];
@@ -134,7 +149,7 @@ function compareMetric(name, baseline, candidate, allBlocks, options) {
     absent: after.filter((one) => one === null).length };
   const values = (list) => list.filter(Boolean).map(({ value }) => value);
   const row = { metric: name, unit: found.unit, better: found.better,
-    min_effect: options.effects[name] ?? options.effect ?? EFFECT[found.unit],
+    min_effect: minEffect(name, options, found.unit),
     baseline: values(before), candidate: values(after),
     at_least: [...before, ...after].some((metric) => metric?.at_least) };
   row.baseline_median = row.baseline.length ? median(row.baseline) : null;
@@ -145,9 +160,9 @@ function compareMetric(name, baseline, candidate, allBlocks, options) {
     : { a: baseline, b: candidate, blocks: allBlocks };
   const logs = (runs) => runs.map((run) => logOf(metricOf(run, name)));
   const random = makeRandom(options.seed);
-  const outcome = blocks?.length >= BLOCKS_LEAST
+  const outcome = options.judge?.(name) ?? (blocks?.length >= BLOCKS_LEAST
     ? compareBlocks(blocks.map((block) => ({ a: logs(block.a), b: logs(block.b) })), { random })
-    : compareSets(logs(a), logs(b), { random });
+    : compareSets(logs(a), logs(b), { random }));
   return { ...row, ...outcome, ratio: Math.exp(outcome.log_ratio),
     ratio_low: Math.exp(outcome.low), ratio_high: Math.exp(outcome.high) };
 }
@@ -224,7 +239,8 @@ export const VERDICTS = {
 
 /** Compares baseline and candidate runs (from readRun). options: primary, alpha, effect, effects
  *  {metric: share}, seed, started ({ side, text } of a server that did not start), refused (why the
- *  runs say nothing of the servers: sentences). Returns
+ *  runs say nothing of the servers: sentences), judge (name => { log_ratio, low, high, p } of a
+ *  metric that was compared in another way, or null). Returns
  *  { verdict, exit_code, facts, reasons, notes, rows, ... }. */
 export function compareRuns(baseline, candidate, given = {}) {
   const options = { primary: PRIMARY, alpha: ALPHA, effect: null, effects: {}, seed: 1,

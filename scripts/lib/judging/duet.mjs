@@ -7,11 +7,13 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { compareRuns } from './compare.mjs';
+import { ALPHA, compareRuns, directionOf, minEffect, PRIMARY } from './compare.mjs';
+import { comparePaired } from './paired.mjs';
 import { logRatios, pairsOf, readDuet } from './pairs.mjs';
 import { heldUp, refusalsOf } from './refusals.mjs';
+import { makeSequential } from './sequential.mjs';
 import { serviceOf } from './service.mjs';
-import { median } from './statistics.mjs';
+import { midmean } from './statistics.mjs';
 import { peekScenario } from '../playing/address.mjs';
 import { blockArguments, playDuet } from '../playing/duet.mjs';
 import { placeDuet, usableCpus } from '../playing/pinning.mjs';
@@ -25,6 +27,8 @@ import { readRun } from '../results/run.mjs';
 const ATTEMPTS_MAX = 3;
 const PILOT_BLOCKS = 2;
 const FAILED_BLOCKS = 3;
+/** More than a day of --until-sure is a mistake. */
+const BLOCKS_MAX = 10000;
 const NO_SUCH_COMMAND = [126, 127];
 
 const nameOf = (scenario) => path.basename(scenario, '.json');
@@ -58,11 +62,53 @@ function blocksOfPairs(blocks, metric) {
     .map(({ swapped, pairs }) => ({ swapped, log_ratios: logRatios(pairs) }));
 }
 
-/** Where the response stands after the blocks so far. */
-function standingText(blocks) {
-  const ratios = blocksOfPairs(blocks, 'latency.response.p50')
-    .map(({ log_ratios: logs }) => median(logs));
-  return ratios.length ? `p50 ${formatChange(Math.exp(median(ratios)))}` : 'nothing yet';
+/** The log ratios of a metric for the sequential test: whole pairs of blocks of which the second
+ *  was swapped, so that what a CPU or an order adds is in both with another sign. */
+function sequentialRatios(blocks, metric) {
+  const ratios = [];
+  let open = null;
+  for (const { swapped, log_ratios: logs } of blocksOfPairs(blocks, metric)) {
+    if (!swapped) open = midmean(logs);
+    else if (open !== null) {
+      ratios.push(open, midmean(logs));
+      open = null;
+    }
+  }
+  return ratios;
+}
+
+/** Where each primary metric stands after the blocks so far: [{ metric, sure, low, high,
+ *  blocks_left_about ... }] (sequential.mjs). options: compareRuns'. */
+function standingOf(blocks, options) {
+  const { primary = PRIMARY, alpha = ALPHA } = options;
+  return primary.map((metric) => {
+    const test = makeSequential({ alpha: alpha / primary.length,
+      effect: Math.log1p(minEffect(metric, options)) });
+    let state = { sure: null, low: null, high: null, blocks_left_about: null };
+    for (const ratio of sequentialRatios(blocks, metric)) state = test.add(ratio);
+    return { metric, ...state };
+  });
+}
+
+/** Whether it is known enough: every metric, or one that has become worse. */
+function isSure(standing) {
+  return standing.every(({ sure }) => sure !== null) ||
+    standing.some(({ metric, sure, log_ratio: ratio }) => sure === 'changed' &&
+      Math.sign(ratio) === (directionOf(metric) === 'higher' ? -1 : 1));
+}
+
+/** Where it stands, and about how much is missing: of the metrics that are not sure yet. */
+function standingText(blocks, options) {
+  const standing = standingOf(blocks, options);
+  const open = standing.filter(({ sure }) => sure === null);
+  const texts = (open.length ? open : standing).map(({ metric, sure, ...state }) => {
+    const limits = ['low', 'high'].map((key) => (state[key] === null ? '?'
+      : formatChange(Math.exp(state[key]))));
+    return `${metric.replace('latency.response.', '')} ${limits.join(' .. ')}` +
+      `${sure ? ` ${sure}` : ''}`;
+  });
+  const left = Math.max(0, ...open.map(({ blocks_left_about: about }) => about ?? 0));
+  return texts.join(', ') + (left ? `; about ${left} more blocks to be sure` : '');
 }
 
 /** Plays one block; a server that does not start gets a second attempt. Returns "stopped",
@@ -144,10 +190,14 @@ function failedSide({ a, b }) {
   return first && second ? 'both' : first ? 'a' : second ? 'b' : null;
 }
 
+const lastOf = ({ untilSure, repeats }) => (untilSure ? BLOCKS_MAX : repeats);
+
 function leftText(given, played, index) {
   const each_ms = (Date.now() - given.started_ms) / played;
-  const rest_ms = Math.min(given.until_ms - Date.now(), each_ms * (given.repeats - index - 1));
-  return `  about ${Math.max(0, Math.ceil(rest_ms / 1000))} s left`;
+  const most_ms = given.until_ms - Date.now();
+  const rest_ms = Math.min(most_ms, each_ms * (lastOf(given) - index - 1));
+  const rest_s = Math.max(0, Math.ceil(rest_ms / 1000));
+  return `  ${rest_ms < most_ms ? 'about' : 'at most'} ${rest_s} s left`;
 }
 
 /** Plays a block until the generator was not disturbed in it, a few times at most. */
@@ -170,7 +220,7 @@ async function playValid(given, scenario, index) {
 async function playScenario(given, scenario) {
   const blocks = readDuets(given.folder, scenario);
   const there = new Set(blocks.map(({ block }) => block));
-  const last = given.repeats;
+  const last = lastOf(given);
   const refuse = (refused) => {
     for (const text of refused) given.say(`        no duet: ${text}`);
     writeWholeFile(noteFile(given.folder, scenario), `${JSON.stringify({ refused })}\n`);
@@ -181,6 +231,7 @@ async function playScenario(given, scenario) {
   const seen = { a: 0, b: 0, both: 0 };
   for (let index = 0, played = 0; index < last; index++) {
     if (there.has(index + 1)) continue;
+    if (given.untilSure && isSure(standingOf(blocks, given.options))) break;
     if (Date.now() > given.until_ms) return 'late';
     const block = await playValid(given, scenario, index);
     if (block === 'stopped') return block;
@@ -193,8 +244,8 @@ async function playScenario(given, scenario) {
     }
     blocks.push(block);
     played += 1;
-    given.say(`${String(index + 1).padStart(3)}/${last}  ` +
-      `${nameOf(scenario)}  ${standingText(blocks)}` +
+    given.say(`${String(index + 1).padStart(3)}${given.untilSure ? '' : `/${last}`}  ` +
+      `${nameOf(scenario)}  ${standingText(blocks, given.options)}` +
       leftText(given, played, index));
     if (block.failed) seen[block.failed] += 1;
     if (Object.values(seen).includes(FAILED_BLOCKS) && blocks.length === FAILED_BLOCKS) {
@@ -211,8 +262,8 @@ async function playScenario(given, scenario) {
 }
 
 /** Plays what is missing. given: { folder, scenarios, servers: { a, b }, repeats, args, until_ms,
- *  say, onClient, stopped(), kind (of
- *  the placement), play, playAlone (for tests) }. Returns false when it was stopped. */
+ *  untilSure (instead of repeats: on to the end), options (compareRuns'), say, onClient, stopped(),
+ *  kind (of the placement), play, playAlone (for tests) }. Returns false when it was stopped. */
 export async function playDuets(given) {
   const all = { ...given, started_ms: Date.now() };
   for (const scenario of given.scenarios) {
@@ -223,14 +274,29 @@ export async function playDuets(given) {
   return true;
 }
 
+/** How a metric is judged: by its pairs of seconds; null: as compareRuns() does. What was looked at
+ *  after every block is judged by the test that may be. */
+function judgePairs(blocks, metric, { options, untilSure, standing }) {
+  if (untilSure) {
+    const one = standing.find((state) => state.metric === metric);
+    return one?.blocks ? { ...one, method: 'sequential', low: one.low ?? -Infinity,
+      high: one.high ?? Infinity } : null;
+  }
+  const judged = comparePaired(blocksOfPairs(blocks, metric), { alpha: options.alpha });
+  return judged.low === null ? null : { ...judged, method: 'paired' };
+}
+
 /** The comparison of a scenario's blocks, in compareRuns' form, with what was in them second by
- *  second: { outcome, runs }; null where there is nothing to judge. options: compareRuns'. */
-export function compareDuet(folder, scenario, options) {
+ *  second: { outcome, runs }; null where there is nothing to judge. given: { untilSure, options
+ *  (compareRuns') }. */
+export function compareDuet(folder, scenario, { options, untilSure }) {
   const blocks = readDuets(folder, scenario);
   const { refused = [], started = null } = readNote(folder, scenario);
   if (!blocks.length && !refused.length && !started) return null;
   const runs = { a: blocks.map(({ a }) => a), b: blocks.map(({ b }) => b) };
+  const standing = untilSure ? standingOf(blocks, options) : null;
   const outcome = compareRuns(runs.a, runs.b, { ...options, started,
+    judge: (metric) => judgePairs(blocks, metric, { options, untilSure, standing }),
     refused: refused.map((text) => `a duet would mislead: ${text}`), scenario: nameOf(scenario) });
   outcome.duet = duetDocument(blocks, outcome.rows);
   return { outcome, runs };

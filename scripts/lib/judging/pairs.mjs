@@ -13,15 +13,16 @@ const DIGITS = 2; // of the series' buckets
 const SAMPLES_LEAST = 20;
 const BEYOND_LEAST = 2; // samples above a percentile, for it to be one
 const SHORT_ENTRY = 0.5;
+const LAG_SHARE_MAX = 0.25;
 
 /** What of a client's result is of both sides together, and no figure of one of them. */
 const OF_BOTH = ['steps', 'stages', 'behaviors', 'targets', 'resources', 'port', 'ready', 'pushes',
   'marks', 'marks_other', 'clean_connections', 'expects'];
 
-/** The client's result as one side alone would have it: its share of the figures. */
-export function sideOf(result, side) {
-  const own = result.targets?.find(({ name }) => name === side);
-  if (!own) throw new InputError(`the result of a duet has no target "${side}"`);
+/** The client's result as one of its two targets alone would have it: its share of the figures. */
+export function sideOf(result, target) {
+  const own = result.targets?.find(({ name }) => name === target);
+  if (!own) throw new InputError(`the result of a duet has no target "${target}"`);
   const kept = Object.entries(result).filter(([key]) => !OF_BOTH.includes(key));
   const { totals, errors, rate, latency_ns, series, addresses } = own;
   return { ...Object.fromEntries(kept), totals, latency_ns, series,
@@ -42,6 +43,16 @@ function judgeOpen(expr, run) {
   }
 }
 
+/** Whether the figures of a block are of the servers. A generator that is disturbed delays both
+ *  sides alike: only where most of what was waited for was the generator does nothing follow. */
+function validityOf({ validity, latency_ns: latencies }) {
+  if (validity.valid || validity.limited_by !== 'client') return validity;
+  const lag_ns = Number(latencies.send_lag?.p50 ?? 0);
+  const response_ns = Number(latencies.response?.p50 ?? 0);
+  return response_ns > 0 && lag_ns < LAG_SHARE_MAX * response_ns
+    ? { ...validity, valid: true } : validity;
+}
+
 function serverOf(folder) {
   const file = path.join(folder, 'server.json');
   const watched = path.join(folder, 'server-cmd.json');
@@ -57,8 +68,10 @@ export function readDuet(folder) {
   const block = readJson(path.join(folder, 'block.json'));
   const runs = ['a', 'b'].map((side) => {
     const { server, watched } = serverOf(path.join(folder, side));
-    const run = { path: path.join(folder, side), clientFile, client: sideOf(client, side), server,
+    const target = Object.keys(block.targets).find((name) => block.targets[name] === side);
+    const run = { path: path.join(folder, side), clientFile, client: sideOf(client, target), server,
       servers: server ? [server] : [], watched };
+    run.client.validity = validityOf(client);
     run.client.thresholds = (client.thresholds ?? []).map(({ expr }) => judgeOpen(expr, run));
     return run;
   });

@@ -215,7 +215,7 @@ export function judgeRegress(folder, scenario, given) {
 
 /** The same of a duet. */
 export function judgeDuet(folder, scenario, given) {
-  const compared = compareDuet(folder, scenario, given.options);
+  const compared = compareDuet(folder, scenario, given);
   return compared && writeVerdict(path.join(folder, path.basename(scenario, '.json')),
     compared.outcome, compared.runs, given);
 }

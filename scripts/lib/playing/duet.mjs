@@ -1,7 +1,8 @@
 // One block of a duet: two servers in fresh processes and one client that asks both at once.
 //
 // Blocks differ in what could favour a side: in every second one (swapped) the servers change their
-// CPUs, their order of starting and their ports.
+// CPUs, their order of starting, their ports, and their places at the client (what is its target
+// "a"). Whatever a place is worth is then in two blocks with opposite signs.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -97,7 +98,7 @@ async function playBoth(given, servers, places) {
     played = await playClient({ scenario: given.scenario, out: given.file,
       bound_ms: given.bound_ms, onClient: given.onClient,
       call: pinCall(programCall('dummyclient', given.windows), places.client),
-      windows: given.windows, args: given.clientArgs(servers) });
+      windows: given.windows, args: given.clientArgs() });
   } finally {
     clearInterval(timer);
   }
@@ -120,18 +121,19 @@ export async function playDuet(given) {
   const windows = given.servers.a.windows ?? ON_WINDOWS;
   const bound_ms = await clientBoundMs({ scenario, args: [...duetArguments(1, 2), ...args] });
   const secured = makeCertificate(given.servers.a.command ? [] : args, given.servers.a.windows);
+  const targets = swapped ? { a: 'b', b: 'a' } : { a: 'a', b: 'b' };
   let played;
   let ends;
   try {
     const servers = await startBoth({ ...given, ownArgs: secured.ownArgs }, places, folder);
     try {
-      played = await playBoth({ ...given, file, bound_ms, windows, clientArgs: ({ a, b }) =>
-        [...duetArguments(a.port, b.port), '--run-id', runId, ...args, ...secured.clientArgs] },
-      servers, places);
+      played = await playBoth({ ...given, file, bound_ms, windows, clientArgs: () =>
+        [...duetArguments(servers[targets.a].port, servers[targets.b].port), '--run-id', runId,
+          ...args, ...secured.clientArgs] }, servers, places);
     } finally {
       const result = fs.existsSync(file) ? readResult(file) : null;
       ends = await endBoth(servers, folder, (side) => clientHarmed(result && {
-        ...result, ...result.targets?.find(({ name }) => name === side) }));
+        ...result, ...result.targets?.find(({ name }) => targets[name] === side) }));
     }
   } finally {
     secured.end();
@@ -141,7 +143,7 @@ export async function playDuet(given) {
   fs.writeFileSync(path.join(folder, 'client.log'), `${said}\n`);
   if (overdue) throw new Failure(`${overdue} (${folder})`);
   writeWholeFile(path.join(folder, 'block.json'), `${JSON.stringify({ swapped: Boolean(swapped),
-    places, sides: Object.fromEntries(SIDES.map((side) => [side,
+    targets, places, sides: Object.fromEntries(SIDES.map((side) => [side,
       { ...played.sides[side], end: ends[side] }])), shared: played.shared }, null, 1)}\n`);
   return { code: client.exitCode, written: fs.existsSync(file), said };
 }
