@@ -13,6 +13,7 @@ static const double CONSERVE_WALK_MAX = 20e6;
 struct conserve__due {
     const struct pacing *pacing;
     struct pacing_cursor cursor;
+    uint64_t times; /* the same arrivals on each side */
     bool walks;
     bool counts; /* by the integral of the rate: each connection draws its own */
 };
@@ -29,17 +30,20 @@ static uint64_t conserve__due_before(struct conserve__due *due, int64_t time_ns)
         while (due->cursor.time_ns < time_ns) {
             pacing_advance(pacing, &due->cursor);
         }
-        return due->cursor.n;
+        return due->cursor.n * due->times;
     }
-    return pacing_number_at(pacing, &due->cursor, time_ns);
+    return pacing_number_at(pacing, &due->cursor, time_ns) * due->times;
 }
 
 static struct conserve__due conserve__open(const struct plan *plan)
 {
-    struct conserve__due due = {.pacing = &plan->pacing};
+    struct conserve__due due = {.pacing = &plan->shared, .times = plan->sides};
     due.walks = plan->pacing.arrival == ARRIVAL_POISSON;
     due.counts = plan->each.arrivals_total > 0 ||
                  (due.walks && plan->pacing.arrivals_total > CONSERVE_WALK_MAX);
+    if (due.counts) {
+        due.pacing = &plan->pacing;
+    }
     pacing_first(due.pacing, &due.cursor);
     return due;
 }
@@ -62,8 +66,8 @@ static uint32_t conserve__behavior(const struct plan *plan, const struct figures
     uint32_t most = 0;
     double most_lacking = -1;
     for (uint32_t i = 0; i < figures->behaviors_count; i++) {
-        double lacks =
-            plan_weight_share(plan, i) * due_all - (double)figures->behaviors[i].intended;
+        double lacks = plan_weight_share(plan, i) * due_all / plan->sides -
+                       (double)figures->behaviors[i].intended;
         if (lacks > most_lacking) {
             most = i;
             most_lacking = lacks;

@@ -187,7 +187,7 @@ static bool supervisor__is_overdue(struct supervisor *supervisor, int64_t now_ns
         supervisor->queued = gauges[LIVE_QUEUED];
         supervisor->settled_ns = now_ns;
     }
-    int64_t gap_ns = connect_rate_per_s > 0 ? plan_connect_offset_ns(plan, 1) : 0;
+    int64_t gap_ns = connect_rate_per_s > 0 ? plan_connect_offset_ns(plan, plan->sides) : 0;
     return now_ns - supervisor->settled_ns > plan_ready_within_ns(plan) + gap_ns;
 }
 

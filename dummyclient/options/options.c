@@ -107,6 +107,11 @@ static const struct option_row OPTIONS_ROWS[] = {
     {"target", 0, "HOST:PORT", OPTION_LIST, LIST_AT(targets),
      .help = "the same in one; repeat it to spread the connections;\n"
              "NAME=HOST:PORT for a target with a name"},
+    {"duet", 0, "A,B", OPTION_TEXT, AT(duet),
+     .help = "two servers (HOST:PORT,HOST:PORT) at the same time, each with the\n"
+             "whole load: every connection and arrival exists once for a and\n"
+             "once for b, with the same draws; connections and rates given\n"
+             "here or in the scenario are each side's"},
     {"source", 0, "IP[,IP...]", OPTION_LIST, LIST_AT(sources),
      .help = "local addresses to connect from, in turn (more ports)"},
     {"connections", 'c', "N", OPTION_INTEGER, AT(connections),
@@ -233,6 +238,16 @@ static void options__compare(const struct options *options, struct mistakes *mis
         mistakes_report(mistakes, OPTIONS_ABOUT,
                         "--insecure checks no certificate, and --tls-ca says whom to trust: give "
                         "one");
+    }
+    if (options->duet != NULL &&
+        (options->targets_count > 0 || options->host != NULL || options->port >= 0)) {
+        mistakes_report(mistakes, OPTIONS_ABOUT,
+                        "--duet says both servers already: drop --target, --host and --port");
+    }
+    if (options->duet != NULL && options->traces) {
+        mistakes_report(mistakes, OPTIONS_ABOUT,
+                        "--trace follows one connection, and in a duet each exists twice: trace "
+                        "one server with --target HOST:PORT instead of --duet");
     }
     if (options->targets_count > 0 && (options->host != NULL || options->port >= 0)) {
         mistakes_report(mistakes, OPTIONS_ABOUT,

@@ -39,6 +39,7 @@ struct options {
     int64_t port;
     const char *targets[OPTIONS_TARGETS_MAX]; /* HOST:PORT */
     uint32_t targets_count;
+    const char *duet; /* HOST:PORT,HOST:PORT: two servers, compared under the same load */
     const char *sources[OPTIONS_SOURCES_MAX]; /* one or more addresses with commas between */
     uint32_t sources_count;
     struct scenario_variable variables[OPTIONS_VARIABLES_MAX];

@@ -86,6 +86,16 @@ void pacing_close(struct pacing *pacing)
     *pacing = (struct pacing){0};
 }
 
+void pacing_multiply(struct pacing *pacing, uint32_t times)
+{
+    for (uint32_t i = 0; i < pacing->stages_count; i++) {
+        pacing->stages[i].rate_from_per_s *= times;
+        pacing->stages[i].rate_to_per_s *= times;
+        pacing->stages[i].arrivals_before *= times;
+    }
+    pacing->arrivals_total *= times;
+}
+
 /* The gap before arrival n in units of the mean gap: exponential, by inversion. */
 static double pacing__gap(const struct pacing_cursor *cursor)
 {

@@ -43,6 +43,8 @@ struct pacing_cursor {
 bool pacing_open(struct pacing *pacing, const struct scenario_load *load, enum pacing_part part,
                  struct error *error);
 void pacing_close(struct pacing *pacing);
+/* The same load, several times at once. */
+void pacing_multiply(struct pacing *pacing, uint32_t times);
 /* The first arrival of the one stream that all share. */
 void pacing_first(const struct pacing *pacing, struct pacing_cursor *cursor);
 /* The first arrival of one of many streams. phase keeps even ones from beginning together. */

@@ -248,10 +248,70 @@ static void plan__check_target_options(const struct plan *plan, struct mistakes 
     }
 }
 
+/* One side of --duet, in place of the scenario's target. */
+static void plan__add_side(struct plan *plan, const char *text, size_t bytes,
+                           struct mistakes *mistakes)
+{
+    struct plan_destination *side = &plan->destinations[plan->destinations_count];
+    char address[320];
+    char host[256];
+    uint16_t port;
+    struct error reason = {""};
+    *side = (struct plan_destination){.name = PLAN_SIDE_NAMES[plan->destinations_count],
+                                      .first = plan->targets_count};
+    snprintf(address, sizeof address, "%.*s", (int)(bytes < sizeof address ? bytes : 0), text);
+    if (plan__split_target(address, host, sizeof host, &port, &reason)) {
+        plan__add_target(plan, OPTIONS_ABOUT, "--duet", host, port, false, mistakes);
+    } else {
+        mistakes_report(mistakes, OPTIONS_ABOUT, "--duet: %s", reason.text);
+    }
+    side->count = plan->targets_count - side->first;
+    plan__number(plan, side->first, plan->destinations_count++);
+    if (plan->scenario != NULL) {
+        plan__allow(plan, &plan->scenario->targets[0], side, mistakes);
+    }
+}
+
+static bool plan__are_same(const struct net_address *a, const struct net_address *b)
+{
+    char a_text[NET_ADDRESS_TEXT_BYTES_MAX];
+    char b_text[NET_ADDRESS_TEXT_BYTES_MAX];
+    return strcmp(net_address_format(a, a_text), net_address_format(b, b_text)) == 0;
+}
+
+static void plan__add_sides(struct plan *plan, struct mistakes *mistakes)
+{
+    const char *text = plan->options->duet;
+    size_t bytes = strcspn(text, ",");
+    if (text[bytes] == '\0' || strchr(text + bytes + 1, ',') != NULL) {
+        mistakes_report(mistakes, OPTIONS_ABOUT,
+                        "--duet: expected two servers, HOST:PORT,HOST:PORT; found \"%s\"", text);
+        return;
+    }
+    plan__add_side(plan, text, bytes, mistakes);
+    plan__add_side(plan, text + bytes + 1, strlen(text + bytes + 1), mistakes);
+    const struct plan_target *a = &plan->targets[0];
+    const struct plan_target *b = &plan->targets[1];
+    for (uint32_t i = 0; plan->targets_count == 2 && i < a->addresses_count; i++) {
+        for (uint32_t j = 0; j < b->addresses_count; j++) {
+            if (plan__are_same(&a->addresses[i], &b->addresses[j])) {
+                mistakes_report(mistakes, OPTIONS_ABOUT,
+                                "--duet: %s and %s are the same server: give two, on two ports",
+                                a->name, b->name);
+                return;
+            }
+        }
+    }
+}
+
 static void plan__add_targets(struct plan *plan, struct mistakes *mistakes)
 {
     const struct scenario *scenario = plan->scenario;
     uint32_t mistakes_count = mistakes->count;
+    if (plan->sides > 1) {
+        plan__add_sides(plan, mistakes);
+        return;
+    }
     plan__check_target_options(plan, mistakes);
     if (mistakes->count > mistakes_count) {
         return;
@@ -440,9 +500,14 @@ bool plan_name_targets(struct plan *plan)
     return true;
 }
 
-/* By the number among this rank's connections: by that in the whole run, a rank could connect to
- * one target only (2 ranks, 2 targets), and use a part of its ports. NULL: a server says where it
- * is. */
+/* The number among this rank's connections, of each side. By that in the whole run, a rank could
+ * connect to one target only (2 ranks, 2 targets), and use a part of its ports. */
+static uint32_t plan__nth(const struct plan *plan, uint32_t number)
+{
+    return plan_seat_at(plan, number * plan->sides).ordinal;
+}
+
+/* NULL: a server says where it is. */
 static const struct plan_target *plan__target_at(const struct plan *plan, uint32_t nth,
                                                  uint32_t destination)
 {
@@ -450,10 +515,9 @@ static const struct plan_target *plan__target_at(const struct plan *plan, uint32
     return at->count == 0 ? NULL : &plan->targets[at->first + (nth + plan->rank) % at->count];
 }
 
-uint32_t plan_share_index(const struct plan *plan, uint32_t connection, uint32_t destination)
+uint32_t plan_share_index(const struct plan *plan, uint32_t number, uint32_t destination)
 {
-    const struct plan_target *target =
-        plan__target_at(plan, plan_seat_at(plan, connection).ordinal, destination);
+    const struct plan_target *target = plan__target_at(plan, plan__nth(plan, number), destination);
     bool named = plan->destinations[0].name != NULL;
     return named || target == NULL || plan->target_names_count == 0 ? destination : target->of;
 }
@@ -468,25 +532,22 @@ uint32_t plan_spread(const struct plan *plan)
     return fewest;
 }
 
-const char *plan_target_name(const struct plan *plan, uint32_t connection, uint32_t destination)
+const char *plan_target_name(const struct plan *plan, uint32_t number, uint32_t destination)
 {
-    const struct plan_target *target =
-        plan__target_at(plan, plan_seat_at(plan, connection).ordinal, destination);
+    const struct plan_target *target = plan__target_at(plan, plan__nth(plan, number), destination);
     return target != NULL ? target->name : plan->destinations[destination].name;
 }
 
-struct tls_context *plan_tls_context(const struct plan *plan, uint32_t connection,
-                                     uint32_t destination)
+struct tls_context *plan_tls_context(const struct plan *plan, uint32_t number, uint32_t destination)
 {
-    const struct plan_target *target =
-        plan__target_at(plan, plan_seat_at(plan, connection).ordinal, destination);
+    const struct plan_target *target = plan__target_at(plan, plan__nth(plan, number), destination);
     return target != NULL ? target->tls : plan->destinations[destination].tls;
 }
 
-void plan_addresses(const struct plan *plan, uint32_t connection, uint32_t destination,
+void plan_addresses(const struct plan *plan, uint32_t number, uint32_t destination,
                     const struct net_address **remote, const struct net_address **local)
 {
-    uint32_t nth = plan_seat_at(plan, connection).ordinal;
+    uint32_t nth = plan__nth(plan, number);
     const struct plan_target *target = plan__target_at(plan, nth, destination);
     uint32_t count = target == NULL ? 1 : plan->destinations[destination].count;
     *remote = target == NULL ? NULL : &target->address;

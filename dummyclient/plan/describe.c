@@ -61,8 +61,8 @@ static void plan__print_stages(const struct plan *plan, FILE *file)
         if (population_changes(&plan->population)) {
             const struct population_stage *population = &plan->population.stages[i];
             bool holds = population->from == population->to;
-            fprintf(file, holds ? ", %g connections" : ", %g to %g connections", population->from,
-                    population->to);
+            fprintf(file, holds ? ", %g connections" : ", %g to %g connections",
+                    population->from * plan->sides, population->to * plan->sides);
         }
         fputc('\n', file);
     }
@@ -78,8 +78,8 @@ static void plan__print_requests(const struct plan *plan, FILE *file)
     for (uint32_t b = plan->behaviors_count; b-- > 0;) {
         double setup = 0;
         double pass = 0;
-        known = program_estimate(plan->scenario, b, &setup, &pass) && known;
-        all += plan_weight_share(plan, b) * plan->pacing.arrivals_total * pass;
+        known = program_estimate(plan->scenario, b / plan->sides, &setup, &pass) && known;
+        all += plan_weight_share(plan, b) * plan->pacing.arrivals_total / plan->sides * pass;
         in_setup += plan->behaviors[b].connections * setup;
         printable_print(file, "  requests      %s: %g in setup, about %g in a pass",
                         plan->program->behaviors[b].name, setup, pass);
@@ -243,8 +243,9 @@ static struct cJSON *plan__load_to_json(const struct plan *plan)
             json_add_double(item, "rate_to_per_s", stage->rate_to_per_s);
         }
         if (population_changes(&plan->population)) {
-            json_add_u64(item, "connections_from", (uint64_t)plan->population.stages[i].from);
-            json_add_u64(item, "connections_to", (uint64_t)plan->population.stages[i].to);
+            const struct population_stage *population = &plan->population.stages[i];
+            json_add_u64(item, "connections_from", (uint64_t)population->from * plan->sides);
+            json_add_u64(item, "connections_to", (uint64_t)population->to * plan->sides);
         }
         json_append_item(stages, item);
     }
@@ -271,6 +272,9 @@ struct cJSON *plan_to_json(const struct plan *plan)
     json_add_u64(json, "threads", plan->workers_total);
     if (plan->ranks > 1) {
         json_add_u64(json, "ranks", plan->ranks);
+    }
+    if (plan->sides > 1) {
+        json_add_bool(json, "duet", true);
     }
     options_to_json(plan->options, json);
     plan_add_tls(plan, json);

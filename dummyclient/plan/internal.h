@@ -16,5 +16,10 @@ void plan_add_tls(const struct plan *plan, struct cJSON *json);
 bool plan_resolve_allowed(const struct plan *plan, const struct scenario_target *target,
                           struct plan_destination *destination, struct mistakes *mistakes);
 void plan_resolve_sources(struct plan *plan, struct mistakes *mistakes);
+/* duet.c: what --duet makes of the plan. Before anything else, what it cannot be together with; and
+ * the program's twins. The names of the sides are those of the targets. */
+extern const char *const PLAN_SIDE_NAMES[PLAN_DUET_SIDES];
+void plan_check_duet(const struct plan *plan, struct mistakes *mistakes);
+bool plan_twin(struct plan *plan, struct mistakes *mistakes);
 /* seat.c: shares connections among behaviors, ranks and workers. */
 bool plan_seat(struct plan *plan, struct error *error);

@@ -122,8 +122,8 @@ static void plan__override_load(struct plan *plan, struct mistakes *mistakes)
                         units_format_duration(load->warmup_ns, warmup),
                         units_format_duration(plan->duration_ns, duration));
     }
-    plan->connections = scenario_connections_max(load);
-    plan->connections_at_start = load->connections;
+    plan->connections = scenario_connections_max(load) * plan->sides;
+    plan->connections_at_start = load->connections * plan->sides;
 }
 
 static void plan__check_rates(const struct plan *plan, struct mistakes *mistakes)
@@ -289,6 +289,7 @@ static void plan__choose_workers(struct plan *plan, struct mistakes *mistakes)
     uint32_t count =
         options->threads > 0 ? (uint32_t)options->threads : plan__workers_default(plan, cpus);
     count = count > OPTIONS_THREADS_MAX ? OPTIONS_THREADS_MAX : count < 1 ? 1 : count;
+    own = plan_number(plan, own);
     plan->workers_count = count > own ? own : count;
     plan->workers_total = plan->workers_count;
 }
@@ -300,6 +301,9 @@ static void plan__arrange(struct plan *plan, struct mistakes *mistakes)
     plan->program = program_compile(plan->scenario, &error);
     if (plan->program == NULL || !plan__name_steps(plan, &error)) {
         mistakes_report(mistakes, OPTIONS_ABOUT, "%s", error.text);
+        return;
+    }
+    if (plan->sides > 1 && !plan_twin(plan, mistakes)) {
         return;
     }
     plan_resolve_targets(plan, mistakes);
@@ -318,6 +322,7 @@ static void plan__arrange(struct plan *plan, struct mistakes *mistakes)
         pacing_open(&plan->each, load, PACING_EACH, &error) &&
         population_open(&plan->population, load, &error)) {
         plan__check_rates(plan, mistakes);
+        pacing_multiply(&plan->pacing, plan->sides);
     } else {
         mistakes_report(mistakes, OPTIONS_ABOUT, "%s", error.text);
     }
@@ -338,7 +343,7 @@ static void plan__check_trace(const struct plan *plan, struct mistakes *mistakes
 /* Without a scenario: checks the addresses of the command line. */
 static void plan__check_addresses(struct plan *plan, struct mistakes *mistakes)
 {
-    if (plan->options->targets_count > 0) {
+    if (plan->options->targets_count > 0 || plan->options->duet != NULL) {
         plan_resolve_targets(plan, mistakes);
     }
     if (plan->options->sources_count > 0) {
@@ -350,7 +355,7 @@ bool plan_open(struct plan *plan, const struct options *options,
                void (*report)(void *context, const char *line), void *context)
 {
     struct mistakes mistakes = {.report = report, .context = context};
-    *plan = (struct plan){.options = options};
+    *plan = (struct plan){.options = options, .sides = options->duet != NULL ? PLAN_DUET_SIDES : 1};
     bool loaded = plan_codec_load(&plan->codec, options->codec_path, &mistakes);
     plan->scenario = scenario_load(options->scenario_path, plan_codec_table(&plan->codec),
                                    options->variables, options->variables_count, report, context);
@@ -358,6 +363,9 @@ bool plan_open(struct plan *plan, const struct options *options,
         plan__check_addresses(plan, &mistakes);
         plan_close(plan);
         return false;
+    }
+    if (plan->sides > 1) {
+        plan_check_duet(plan, &mistakes);
     }
     plan__override_load(plan, &mistakes);
     plan__choose_workers(plan, &mistakes);
@@ -421,7 +429,8 @@ struct figures_shape plan_shape(const struct plan *plan)
 int64_t plan_connect_offset_ns(const struct plan *plan, uint32_t connection)
 {
     double rate_per_s = plan->scenario->load.connect_rate_per_s;
-    return rate_per_s > 0 ? (int64_t)((double)connection / rate_per_s * (double)NS_PER_S) : 0;
+    double number = plan_number(plan, connection);
+    return rate_per_s > 0 ? (int64_t)(number / rate_per_s * (double)NS_PER_S) : 0;
 }
 
 int64_t plan_ready_within_ns(const struct plan *plan)

@@ -57,6 +57,9 @@ struct plan_destination {
 /* The worker of what another rank plays. */
 enum { PLAN_ELSEWHERE = 0xFFFF };
 
+/* The sides of a duet: two servers, each with the whole load of the scenario, at the same time. */
+enum { PLAN_DUET_SIDES = 2 };
+
 /* Who plays connection i of the run: a worker of this rank, or PLAN_ELSEWHERE. */
 struct plan_seat {
     uint16_t behavior;
@@ -80,11 +83,12 @@ struct plan {
     struct plan_codec codec;
     struct plan_tls tls;
     struct program *program;
-    struct pacing pacing; /* the whole load; of it ... */
+    struct pacing pacing; /* the whole load; of it, on each side ... */
     struct pacing shared; /* ... what any connection of a behavior may play, */
     struct pacing each;   /* ... and what each connection plays (rate_per_connection) */
     struct population population;
     bool open_loop;
+    uint32_t sides;       /* 1, or PLAN_DUET_SIDES: each has its part of what follows */
     uint32_t connections; /* the most there ever are */
     uint32_t connections_at_start;
     uint32_t connections_own; /* this rank's, of connections */
@@ -136,14 +140,28 @@ uint32_t plan_share(uint32_t connections, uint32_t rank, uint32_t ranks);
  * connections. */
 struct plan_seat plan_seat_at(const struct plan *plan, uint32_t connection);
 
-/* Arrival n of those that are shared: its behavior, by hash(seed, n) and the weights, and the
- * worker that it goes to first (PLAN_ELSEWHERE: another rank's). They are dealt to the connections
- * of the behavior in turn, and where the number of connections changes, to those that are wanted at
- * the arrival's time, since t0: so every worker and rank has a share by its connections. */
+/* In a duet, connection k of one side and connection k of the other are connections 2 k and 2 k + 1
+ * of the run: on the same worker, with the same seed and the same arrivals. Which of the two comes
+ * first, when both are opened or begin to play, alternates on each worker. Behaviors 2 b and
+ * 2 b + 1 are twins. */
+static inline uint32_t plan_number(const struct plan *plan, uint32_t connection)
+{
+    return connection / plan->sides;
+}
+static inline uint32_t plan_first_twin(const struct plan *plan, uint32_t behavior)
+{
+    return behavior & (0U - plan->sides);
+}
+
+/* Arrival n of those that are shared: its behavior (of twins the first: both have it), by
+ * hash(seed, n) and the weights, and the worker that it goes to first (PLAN_ELSEWHERE: another
+ * rank's). They are dealt to the connections of the behavior in turn, and where the number of
+ * connections changes, to those that are wanted at the arrival's time, since t0: so every worker
+ * and rank has a share by its connections. */
 uint32_t plan_arrival_behavior(const struct plan *plan, uint64_t n);
 uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_t n,
                              int64_t time_ns);
-/* Of arrivals, the behavior's share, 0..1. */
+/* Of the arrivals of its side, the behavior's share, 0..1. */
 double plan_weight_share(const struct plan *plan, uint32_t behavior);
 /* Of rising numbers, how many are below the limit. */
 uint32_t plan_count_below(const uint32_t *numbers, uint32_t count, uint32_t limit);
@@ -154,24 +172,25 @@ bool plan_deals_in_turn(const struct plan *plan);
 void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct pacing_cursor *cursor);
 /* Does the plan want connection i at a time since t0? */
 bool plan_wants(const struct plan *plan, uint32_t connection, int64_t time_ns);
-/* The addresses of connection i at a destination; *local is NULL where the system chooses, *remote
- * where the destination has none of its own. */
-void plan_addresses(const struct plan *plan, uint32_t connection, uint32_t destination,
+/* What follows is of connection `number` (plan_number()), whose side the destination says.
+ * Its addresses there; *local is NULL where the system chooses, *remote where the destination has
+ * none of its own. */
+void plan_addresses(const struct plan *plan, uint32_t number, uint32_t destination,
                     const struct net_address **remote, const struct net_address **local);
-/* The address that a server has sent connection i to, as texts that are not to be trusted; NULL:
+/* The address that a server has sent it to, as texts that are not to be trusted; NULL:
  * the destination's own host or port. False: the destination does not allow it. */
-bool plan_redirect(const struct plan *plan, uint32_t connection, uint32_t destination,
-                   const char *host, const char *port, struct net_address *address);
-/* Which target's figures connection i has at a destination: an index of target_names. */
-uint32_t plan_share_index(const struct plan *plan, uint32_t connection, uint32_t destination);
+bool plan_redirect(const struct plan *plan, uint32_t number, uint32_t destination, const char *host,
+                   const char *port, struct net_address *address);
+/* Which target's figures it has there: an index of target_names. */
+uint32_t plan_share_index(const struct plan *plan, uint32_t number, uint32_t destination);
 /* The figures of the plan. */
 struct figures_shape plan_shape(const struct plan *plan);
 /* The fewest targets that a destination has: what all connections share at the worst. */
 uint32_t plan_spread(const struct plan *plan);
 /* The target that these are of, as it was given: "localhost:7777". */
-const char *plan_target_name(const struct plan *plan, uint32_t connection, uint32_t destination);
-/* What connection i speaks TLS with at a destination; NULL: it speaks none. */
-struct tls_context *plan_tls_context(const struct plan *plan, uint32_t connection,
+const char *plan_target_name(const struct plan *plan, uint32_t number, uint32_t destination);
+/* What it speaks TLS with there; NULL: it speaks none. */
+struct tls_context *plan_tls_context(const struct plan *plan, uint32_t number,
                                      uint32_t destination);
 static inline bool plan_speaks_tls(const struct plan *plan)
 {

@@ -84,8 +84,8 @@ static bool plan__find_name(const struct plan_destination *at, const char *host,
     return false;
 }
 
-bool plan_redirect(const struct plan *plan, uint32_t connection, uint32_t destination,
-                   const char *host, const char *port, struct net_address *address)
+bool plan_redirect(const struct plan *plan, uint32_t number, uint32_t destination, const char *host,
+                   const char *port, struct net_address *address)
 {
     const struct plan_destination *at = &plan->destinations[destination];
     struct net_address own = {.bytes_count = 0};
@@ -93,19 +93,19 @@ bool plan_redirect(const struct plan *plan, uint32_t connection, uint32_t destin
     if (at->count > 0) {
         const struct net_address *remote;
         const struct net_address *local;
-        plan_addresses(plan, connection, destination, &remote, &local);
+        plan_addresses(plan, number, destination, &remote, &local);
         own = *remote;
     }
-    uint16_t number = net_address_port(&own);
+    uint16_t to_port = net_address_port(&own);
     net_address_get_ip(&own, &ip);
-    if ((port != NULL && !ip_parse_port(port, &number)) ||
+    if ((port != NULL && !ip_parse_port(port, &to_port)) ||
         (host != NULL && !ip_parse_or_number(host, &ip) &&
-         !plan__find_name(at, host, number, &ip))) {
+         !plan__find_name(at, host, to_port, &ip))) {
         return false;
     }
     for (uint32_t i = 0; i < at->allowed_count; i++) {
-        if (ip_range_holds(&at->allowed[i].range, &ip, number)) {
-            net_address_from_ip(&ip, number, address);
+        if (ip_range_holds(&at->allowed[i].range, &ip, to_port)) {
+            net_address_from_ip(&ip, to_port, address);
             return true;
         }
     }

@@ -5,7 +5,9 @@
  * opening mixes the behaviors evenly (the one furthest behind its share comes next), and each
  * behavior goes round the ranks, and on each rank round its workers, on its own: dealing connection
  * i to worker i mod workers would give all of one behavior to one worker when weights and workers
- * have a common period. */
+ * have a common period.
+ *
+ * In a duet all of this is done once, and holds for both sides. */
 #include "plan/internal.h"
 
 #include "core/prng.h"
@@ -21,43 +23,44 @@ static const uint64_t PLAN_BEHAVIOR_STREAM = UINT64_C(0x6265686176696f72);
 static double plan__share_of(const struct plan *plan, uint32_t behavior, double sum)
 {
     double weight = plan->program->behaviors[behavior].weight;
-    return sum > 0 ? weight / sum : 1.0 / plan->behaviors_count;
+    return sum > 0 ? weight / sum : (double)plan->sides / plan->behaviors_count;
 }
 
 static bool plan__share_connections(struct plan *plan, struct error *error)
 {
+    uint32_t connections = plan->connections / plan->sides;
     double sum = 0;
-    for (uint32_t b = 0; b < plan->behaviors_count; b++) {
+    for (uint32_t b = 0; b < plan->behaviors_count; b += plan->sides) {
         sum += plan->program->behaviors[b].weight;
     }
     uint32_t playing = 0;
     uint32_t given = 0;
     double below = 0;
-    for (uint32_t b = 0; b < plan->behaviors_count; b++) {
+    for (uint32_t b = 0; b < plan->behaviors_count; b += plan->sides) {
         double share = plan__share_of(plan, b, sum);
         plan->behaviors[b].weight_below = below;
         below += share;
         playing += share > 0;
-        plan->behaviors[b].connections = (uint32_t)(share * plan->connections);
+        plan->behaviors[b].connections = (uint32_t)(share * connections);
         if (share > 0 && plan->behaviors[b].connections == 0) {
             plan->behaviors[b].connections = 1;
         }
         given += plan->behaviors[b].connections;
     }
-    if (playing > plan->connections) {
+    if (playing > connections) {
         error_set(error,
                   "%" PRIu32 " connections cannot play %" PRIu32 " behaviors: give "
                   "--connections %" PRIu32 " or more",
-                  plan->connections, playing, playing);
+                  connections, playing, playing);
         return false;
     }
     /* Distributes what rounding has left over, or takes back what the minimum of one has added. */
-    while (given != plan->connections) {
-        bool too_few = given < plan->connections;
+    while (given != connections) {
+        bool too_few = given < connections;
         uint32_t best = UINT32_MAX;
         double best_gap = 0;
-        for (uint32_t b = 0; b < plan->behaviors_count; b++) {
-            double exact = plan__share_of(plan, b, sum) * plan->connections;
+        for (uint32_t b = 0; b < plan->behaviors_count; b += plan->sides) {
+            double exact = plan__share_of(plan, b, sum) * connections;
             double gap = (exact - plan->behaviors[b].connections) * (too_few ? 1 : -1);
             bool can = too_few ? exact > 0 : plan->behaviors[b].connections > 1;
             if (can && (best == UINT32_MAX || gap > best_gap)) {
@@ -73,17 +76,20 @@ static bool plan__share_connections(struct plan *plan, struct error *error)
             given--;
         }
     }
+    for (uint32_t b = 0; b < plan->behaviors_count; b++) {
+        plan->behaviors[b] = plan->behaviors[plan_first_twin(plan, b)];
+    }
     return true;
 }
 
-/* The behavior that is furthest behind its share after `placed` connections. */
+/* The behavior that is furthest behind its share after `placed` connections of its side. */
 static uint32_t plan__most_behind(const struct plan *plan, const uint32_t *taken, uint32_t placed)
 {
     uint32_t best = UINT32_MAX;
     double best_gap = 0;
-    for (uint32_t b = 0; b < plan->behaviors_count; b++) {
+    for (uint32_t b = 0; b < plan->behaviors_count; b += plan->sides) {
         uint32_t connections = plan->behaviors[b].connections;
-        double due = (double)connections / plan->connections * (placed + 1);
+        double due = (double)(connections * plan->sides) / plan->connections * (placed + 1);
         double gap = due - taken[b];
         if (taken[b] < connections && (best == UINT32_MAX || gap > best_gap)) {
             best = b;
@@ -114,8 +120,10 @@ static bool plan__open_behaviors(struct plan *plan)
         behavior->first = first;
         behavior->first_own = first_own;
         behavior->connections_own = plan__share_of_rank(plan, behavior->connections, first);
-        first += behavior->connections;
-        first_own += behavior->connections_own;
+        if ((b + 1) % plan->sides == 0) {
+            first += behavior->connections;
+            first_own += behavior->connections_own;
+        }
         if (plan->seats == NULL) {
             continue;
         }
@@ -124,7 +132,7 @@ static bool plan__open_behaviors(struct plan *plan)
             return false;
         }
     }
-    plan->connections_own = first_own;
+    plan->connections_own = first_own * plan->sides;
     return true;
 }
 
@@ -154,13 +162,19 @@ struct plan_seat plan_seat_at(const struct plan *plan, uint32_t connection)
 static void plan__seat_all(struct plan *plan, uint32_t *taken)
 {
     uint32_t own = 0;
-    for (uint32_t i = 0; i < plan->connections; i++) {
-        uint32_t b = plan__most_behind(plan, taken, i);
+    for (uint32_t i = 0; i < plan->connections; i += plan->sides) {
+        uint32_t b = plan__most_behind(plan, taken, i / plan->sides);
         uint32_t nth = taken[b]++;
-        plan->behaviors[b].numbers[nth] = i;
-        plan->seats[i] = plan__seat_of(plan, b, nth);
-        plan->seats[i].ordinal = own;
-        own += plan->seats[i].worker != PLAN_ELSEWHERE;
+        struct plan_seat seat = plan__seat_of(plan, b, nth);
+        uint32_t turn = (plan->behaviors[b].first_own + nth) / plan->workers_count;
+        for (uint32_t side = 0; side < plan->sides; side++) {
+            uint32_t at = i + (side + turn) % plan->sides;
+            plan->behaviors[b + side].numbers[nth] = at;
+            plan->seats[at] = seat;
+            plan->seats[at].behavior = (uint16_t)(b + side);
+            plan->seats[at].ordinal = own;
+        }
+        own += seat.worker != PLAN_ELSEWHERE;
     }
 }
 
@@ -199,14 +213,14 @@ done:
 
 uint32_t plan_arrival_behavior(const struct plan *plan, uint64_t n)
 {
-    if (plan->behaviors_count == 1) {
+    if (plan->behaviors_count == plan->sides) {
         return 0;
     }
     double draw = prng_unit(plan->scenario->load.seed, PLAN_BEHAVIOR_STREAM, n);
-    uint32_t behavior = plan->behaviors_count - 1;
+    uint32_t behavior = plan->behaviors_count - plan->sides;
     while (behavior > 0 && (draw < plan->behaviors[behavior].weight_below ||
                             plan->behaviors[behavior].connections == 0)) {
-        behavior--;
+        behavior -= plan->sides;
     }
     return behavior;
 }
@@ -214,7 +228,8 @@ uint32_t plan_arrival_behavior(const struct plan *plan, uint64_t n)
 double plan_weight_share(const struct plan *plan, uint32_t behavior)
 {
     const struct plan_behavior *of = &plan->behaviors[behavior];
-    return (behavior + 1 < plan->behaviors_count ? of[1].weight_below : 1) - of->weight_below;
+    bool last = behavior + plan->sides >= plan->behaviors_count;
+    return (last ? 1 : of[plan->sides].weight_below) - of->weight_below;
 }
 
 uint32_t plan_count_below(const uint32_t *numbers, uint32_t count, uint32_t limit)
@@ -250,7 +265,7 @@ uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_
     const struct plan_behavior *share = &plan->behaviors[behavior];
     uint32_t among = share->connections;
     if (population_changes(&plan->population)) {
-        among = plan__wanted_of(share, population_wanted(&plan->population, time_ns));
+        among = plan__wanted_of(share, population_wanted(&plan->population, time_ns) * plan->sides);
     }
     uint32_t nth = (uint32_t)(n % among);
     return plan_seat_at(plan, share->numbers != NULL ? share->numbers[nth] : nth).worker;
@@ -266,15 +281,16 @@ void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct paci
     /* Evenly spaced where all are wanted from the beginning; else by multiples of the golden ratio,
      * of which any first few are well distributed (Weyl). */
     double whole;
+    uint32_t number = plan_number(plan, connection);
     double phase = population_changes(&plan->population)
-                       ? modf(connection * 0.6180339887498949, &whole)
-                       : (double)connection / plan->connections;
-    pacing_first_of(&plan->each, connection, phase, cursor);
+                       ? modf(number * 0.6180339887498949, &whole)
+                       : (double)number / plan_number(plan, plan->connections);
+    pacing_first_of(&plan->each, number, phase, cursor);
 }
 
 bool plan_wants(const struct plan *plan, uint32_t connection, int64_t time_ns)
 {
-    return connection < population_wanted(&plan->population, time_ns);
+    return plan_number(plan, connection) < population_wanted(&plan->population, time_ns);
 }
 
 uint32_t plan_barrier_connections(const struct plan *plan, uint32_t barrier)

@@ -84,7 +84,9 @@ static struct tls_context *plan__tls_context(struct plan *plan,
         snprintf(next->name, sizeof next->name, "%s",
                  settings->server_name == NULL ? "" : settings->server_name);
     }
-    struct tls_context *context = plan__tls_find(tls, settings, next->name);
+    /* The sides of a duet share nothing: a session of one must not be resumed at the other. */
+    struct tls_context *context =
+        plan->sides > 1 ? NULL : plan__tls_find(tls, settings, next->name);
     if (context != NULL) {
         return context;
     }

@@ -1,30 +1,11 @@
-#include "play/arrivals.h"
+#include "play/arrivals_internal.h"
 
 #include "core/clock.h"
 
 #include <stdlib.h>
 
-enum {
-    /* Arrivals of others that one call skips, so that a rare behavior does not delay the rest. */
-    ARRIVALS_WALK_MAX = 256,
-    /* Reported one by one at the end of the run; the rest is estimated from the rate. */
-    ARRIVALS_GIVE_UP_MAX = 4 * 1000 * 1000
-};
-
-static bool arrivals_own__open(struct arrivals *arrivals, struct error *error)
-{
-    arrivals->own = calloc((size_t)arrivals->numbers_count + 1, sizeof *arrivals->own);
-    if (arrivals->own == NULL) {
-        error_set_short(error, ERROR_SHORT_OF_MEMORY,
-                        "no memory for the arrivals of %u connections", arrivals->numbers_count);
-        return false;
-    }
-    for (uint32_t i = 0; i < arrivals->numbers_count; i++) {
-        arrivals->own[i].number = arrivals->numbers[i];
-        arrivals->own[i].cursor.time_ns = TIME_NEVER_NS;
-    }
-    return timer_heap_open(&arrivals->own_due, arrivals->numbers_count, error);
-}
+/* Reported one by one at the end of the run; the rest is estimated from the rate. */
+enum { ARRIVALS_GIVE_UP_MAX = 4 * 1000 * 1000 };
 
 bool arrivals_open(struct arrivals *arrivals, const struct plan *plan, struct arrivals_pool *pool,
                    uint32_t worker, const uint32_t *numbers, uint32_t numbers_count,
@@ -49,7 +30,7 @@ bool arrivals_open(struct arrivals *arrivals, const struct plan *plan, struct ar
     for (uint32_t b = 0; b < plan->behaviors_count; b++) {
         arrivals->behaviors[b].cursor.time_ns = TIME_NEVER_NS;
     }
-    if (plan->each.arrivals_total > 0 && !arrivals_own__open(arrivals, error)) {
+    if (plan->each.arrivals_total > 0 && !arrivals_own_open(arrivals, error)) {
         arrivals_close(arrivals);
         return false;
     }
@@ -73,6 +54,7 @@ void arrivals_seat(struct arrivals *arrivals, struct arrivals_taker *taker, uint
         taker->own = &arrivals->own[index];
         taker->own->taker = taker;
     }
+    arrivals->behaviors[behavior].takers++;
     atomic_fetch_add(&arrivals->pool->queues[behavior].takers, 1);
 }
 
@@ -82,7 +64,7 @@ static bool arrivals__is_mine(const struct arrivals *arrivals, uint32_t behavior
                               struct pacing_cursor *cursor)
 {
     const struct plan *plan = arrivals->plan;
-    if (plan_arrival_behavior(plan, cursor->n) != behavior) {
+    if (plan_arrival_behavior(plan, cursor->n) != plan_first_twin(plan, behavior)) {
         return false;
     }
     if (population_changes(&plan->population)) {
@@ -147,7 +129,7 @@ static void arrivals__append(struct arrivals_of_behavior *own, struct arrivals_t
     own->free_last = taker;
 }
 
-static void arrivals__take_off(struct arrivals *arrivals, struct arrivals_taker *taker)
+void arrivals_take_off(struct arrivals *arrivals, struct arrivals_taker *taker)
 {
     struct arrivals_of_behavior *own = &arrivals->behaviors[taker->behavior];
     taker->listed = false;
@@ -163,199 +145,18 @@ static void arrivals__take_off(struct arrivals *arrivals, struct arrivals_taker 
     }
 }
 
-/* --- Own arrivals of single connections (rate_per_connection): each connection keeps its rate
- * independently of the others, and no other connection plays its arrivals. */
-
-/* Moves the cursor to the next arrival at which the plan wants the connection. Stops after
- * ARRIVALS_WALK_MAX with `wanted` false: the search continues when that time has come. */
-static void arrivals_own__seek(const struct arrivals *arrivals, struct arrivals_own *own)
-{
-    const struct plan *plan = arrivals->plan;
-    own->wanted = !population_changes(&plan->population);
-    for (int i = 0; i < ARRIVALS_WALK_MAX && !own->wanted; i++) {
-        pacing_locate(&plan->each, &own->cursor);
-        own->wanted = plan_wants(plan, own->number, own->cursor.time_ns);
-        if (!own->wanted && !pacing_step(&plan->each, &own->cursor)) {
-            return;
-        }
-    }
-    pacing_locate(&plan->each, &own->cursor);
-}
-
-static void arrivals_own__schedule(struct arrivals *arrivals, struct arrivals_own *own)
-{
-    if (own->cursor.time_ns != TIME_NEVER_NS) {
-        timer_heap_set(&arrivals->own_due, &own->node, arrivals->t0_ns + own->cursor.time_ns);
-    }
-}
-
-static void arrivals_own__next(struct arrivals *arrivals, struct arrivals_own *own)
-{
-    if (pacing_step(&arrivals->plan->each, &own->cursor)) {
-        arrivals_own__seek(arrivals, own);
-        arrivals_own__schedule(arrivals, own);
-    }
-}
-
-static void arrivals_own__start(struct arrivals *arrivals)
-{
-    for (uint32_t i = 0; i < arrivals->numbers_count; i++) {
-        struct arrivals_own *own = &arrivals->own[i];
-        plan_own_arrivals(arrivals->plan, own->number, &own->cursor);
-        if (own->cursor.time_ns != TIME_NEVER_NS) {
-            arrivals_own__seek(arrivals, own);
-            arrivals_own__schedule(arrivals, own);
-        }
-    }
-}
-
-static void arrivals_own__set_waits(struct arrivals *arrivals, struct arrivals_own *own, bool waits)
-{
-    if (own->waits != waits) {
-        own->waits = waits;
-        if (!own->taker->absent) {
-            arrivals->own_waiting = waits ? arrivals->own_waiting + 1 : arrivals->own_waiting - 1;
-        }
-    }
-}
-
-/* Its connection is free. */
-static void arrivals_own__release(struct arrivals *arrivals, struct arrivals_own *own)
-{
-    if (!own->held) {
-        arrivals_own__set_waits(arrivals, own, false);
-        arrivals_own__schedule(arrivals, own);
-    }
-}
-
-/* It may begin only after those that were late before it, and when the bound allows it. */
-static void arrivals_own__hold(struct arrivals *arrivals, struct arrivals_own *own)
-{
-    struct arrivals_of_behavior *behavior = &arrivals->behaviors[own->taker->behavior];
-    arrivals_own__set_waits(arrivals, own, true);
-    own->held = true;
-    own->held_next = NULL;
-    if (behavior->held_first == NULL) {
-        behavior->held_first = own;
-    } else {
-        behavior->held_last->held_next = own;
-    }
-    behavior->held_last = own;
-}
-
-/* The connection is not free: the arrival waits for it, or is dropped. */
-static void arrivals_own__wait(struct arrivals *arrivals, struct arrivals_own *own, int64_t time_ns,
-                               int64_t now_ns)
-{
-    if (arrivals->plan->scenario->load.late != LATE_DROP) {
-        arrivals_own__set_waits(arrivals, own, true);
-    } else if (now_ns - time_ns <= ARRIVALS_LATE_NS) {
-        arrivals_own__set_waits(arrivals, own, true);
-        timer_heap_set(&arrivals->own_due, &own->node, time_ns + ARRIVALS_LATE_NS + 1);
-    } else {
-        arrivals_own__set_waits(arrivals, own, false);
-        recorder_dropped(arrivals->recorder, own->taker->behavior, time_ns, now_ns);
-        arrivals_own__next(arrivals, own);
-    }
-}
-
-static void arrivals_own__begin(struct arrivals *arrivals, struct arrivals_own *own,
-                                int64_t time_ns, int64_t granted_ns)
-{
-    struct arrivals_taker *taker = own->taker;
-    arrivals_own__set_waits(arrivals, own, false);
-    arrivals__take_off(arrivals, taker);
-    recorder_begun(arrivals->recorder, taker->behavior, time_ns);
-    arrivals_own__next(arrivals, own); /* first: begin() may make the connection free again */
-    arrivals->begin(taker, time_ns, granted_ns);
-}
-
-/* Is it late, and does a bound on catching up hold for late ones? */
-static bool arrivals_own__is_bound(const struct arrivals *arrivals, const struct arrivals_own *own,
-                                   int64_t time_ns, int64_t now_ns)
-{
-    return arrivals->pool->queues[own->taker->behavior].catch_up_gap_ns != 0 &&
-           now_ns - time_ns > ARRIVALS_LATE_NS;
-}
-
-/* Begins those that were held back and may begin by now. The bound is asked only about the first,
- * so that the cost does not grow with their number. */
-static void arrivals_own__begin_held(struct arrivals *arrivals, uint32_t index, int64_t now_ns,
-                                     uint32_t arrivals_max)
-{
-    struct arrivals_of_behavior *behavior = &arrivals->behaviors[index];
-    for (; arrivals_max > 0 && behavior->held_first != NULL && now_ns >= behavior->held_until_ns;
-         arrivals_max--) {
-        struct arrivals_own *own = behavior->held_first;
-        int64_t time_ns = arrivals->t0_ns + own->cursor.time_ns;
-        int64_t granted_ns = 0;
-        if (own->taker->listed &&
-            !arrivals_pool_may_catch_up(arrivals->pool, index, time_ns, now_ns, &granted_ns)) {
-            behavior->held_until_ns = granted_ns;
-            return;
-        }
-        behavior->held_first = own->held_next;
-        own->held = false;
-        if (own->taker->listed) {
-            arrivals_own__begin(arrivals, own, time_ns, granted_ns);
-        } else {
-            arrivals_own__wait(arrivals, own, time_ns, now_ns);
-        }
-    }
-}
-
-static void arrivals_own__begin_due(struct arrivals *arrivals, int64_t now_ns,
-                                    uint32_t arrivals_max)
-{
-    struct timer_node *node;
-    for (uint32_t left = arrivals_max;
-         left > 0 && (node = timer_heap_pop(&arrivals->own_due, now_ns)) != NULL; left--) {
-        struct arrivals_own *own = (struct arrivals_own *)node;
-        int64_t time_ns = arrivals->t0_ns + own->cursor.time_ns;
-        if (time_ns >= arrivals->stop_ns) {
-            continue; /* this one, and those after it, do not count */
-        }
-        if (!own->wanted) {
-            arrivals_own__seek(arrivals, own);
-            arrivals_own__schedule(arrivals, own);
-        } else if (!own->taker->listed) {
-            arrivals_own__wait(arrivals, own, time_ns, now_ns);
-        } else if (arrivals_own__is_bound(arrivals, own, time_ns, now_ns)) {
-            arrivals_own__hold(arrivals, own);
-        } else {
-            arrivals_own__begin(arrivals, own, time_ns, time_ns);
-        }
-    }
-    for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {
-        arrivals_own__begin_held(arrivals, b, now_ns, arrivals_max);
-    }
-}
-
-/* When there is something to do next. */
-static int64_t arrivals_own__next_ns(const struct arrivals *arrivals)
-{
-    int64_t next_ns = timer_heap_next_ns(&arrivals->own_due);
-    for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {
-        const struct arrivals_of_behavior *behavior = &arrivals->behaviors[b];
-        if (behavior->held_first != NULL && behavior->held_until_ns < next_ns) {
-            next_ns = behavior->held_until_ns;
-        }
-    }
-    return next_ns;
-}
-
 void arrivals_set_free(struct arrivals *arrivals, struct arrivals_taker *taker, bool is_free)
 {
     if (taker->listed == is_free) {
         return;
     }
     if (!is_free) {
-        arrivals__take_off(arrivals, taker);
+        arrivals_take_off(arrivals, taker);
         return;
     }
     arrivals__append(&arrivals->behaviors[taker->behavior], taker);
     if (taker->own != NULL && taker->own->waits) {
-        arrivals_own__release(arrivals, taker->own);
+        arrivals_own_release(arrivals, taker->own);
     }
 }
 
@@ -396,7 +197,7 @@ void arrivals_start(struct arrivals *arrivals, int64_t t0_ns)
         }
     }
     if (arrivals->own != NULL) {
-        arrivals_own__start(arrivals);
+        arrivals_own_start(arrivals);
     }
 }
 
@@ -418,7 +219,7 @@ static void arrivals__begin(struct arrivals *arrivals, uint32_t behavior, int64_
 {
     struct arrivals_taker *taker = arrivals->behaviors[behavior].free_first;
     /* Off the list first: with further free lanes it comes back at the end. */
-    arrivals__take_off(arrivals, taker);
+    arrivals_take_off(arrivals, taker);
     recorder_begun(arrivals->recorder, behavior, intended_ns);
     arrivals->begin(taker, intended_ns, granted_ns);
 }
@@ -510,29 +311,84 @@ static int64_t arrivals__step(struct arrivals *arrivals, uint32_t behavior, int6
     return ARRIVALS_AGAIN;
 }
 
+/* The oldest of a behavior that is waiting for all workers. */
+static int64_t arrivals__pooled_ns(const struct arrivals *arrivals, uint32_t behavior)
+{
+    return arrivals_pool_is_shared(arrivals->pool)
+               ? arrivals_pool_oldest_ns(arrivals->pool, behavior)
+               : TIME_NEVER_NS;
+}
+
+/* The next one of a behavior, if it is due and *left allows it: ARRIVALS_AGAIN. Else returns when
+ * there is something to do. */
+static inline int64_t arrivals__begin_one(struct arrivals *arrivals, uint32_t behavior,
+                                          int64_t now_ns, uint32_t *left)
+{
+    const struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
+    int64_t own_ns = arrivals__time(arrivals, behavior);
+    int64_t pooled_ns = arrivals__pooled_ns(arrivals, behavior);
+    if (own_ns > now_ns && pooled_ns == TIME_NEVER_NS) {
+        bool drops = arrivals->plan->scenario->load.late == LATE_DROP;
+        bool can_act = arrivals_pool_is_shared(arrivals->pool) || drops || !own->mine ||
+                       own->free_first != NULL;
+        return can_act ? own_ns : TIME_NEVER_NS;
+    }
+    if ((*left)-- == 0) {
+        return now_ns;
+    }
+    return arrivals__step(arrivals, behavior, own_ns, pooled_ns, now_ns);
+}
+
 /* One behavior; returns when there is something to do next. */
 static int64_t arrivals__begin_due_of(struct arrivals *arrivals, uint32_t behavior, int64_t now_ns,
                                       uint32_t left)
 {
-    const struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
-    bool shared = arrivals_pool_is_shared(arrivals->pool);
-    bool drops = arrivals->plan->scenario->load.late == LATE_DROP;
-    for (;;) {
-        int64_t own_ns = arrivals__time(arrivals, behavior);
-        int64_t pooled_ns =
-            shared ? arrivals_pool_oldest_ns(arrivals->pool, behavior) : TIME_NEVER_NS;
-        if (own_ns > now_ns && pooled_ns == TIME_NEVER_NS) {
-            bool can_act = shared || drops || !own->mine || own->free_first != NULL;
-            return can_act ? own_ns : TIME_NEVER_NS;
+    int64_t next_ns;
+    do {
+        next_ns = arrivals__begin_one(arrivals, behavior, now_ns, &left);
+    } while (next_ns == ARRIVALS_AGAIN);
+    return next_ns;
+}
+
+/* Of two twins that both may have something to begin, the one that comes next: 0 or 1. The earlier
+ * one; of two at the same time one and then the other. Where the worker has an even number of
+ * connections, and plays them in turn, each would have the same place all the time: so the order
+ * changes when all have had theirs. */
+static uint32_t arrivals__twin(const struct arrivals *arrivals, uint32_t first, bool *pair)
+{
+    const struct arrivals_of_behavior *twins = &arrivals->behaviors[first];
+    int64_t due_ns[PLAN_DUET_SIDES];
+    *pair = false;
+    for (uint32_t side = 0; side < PLAN_DUET_SIDES; side++) {
+        if (!twins[side].mine) {
+            return side; /* it must search first */
         }
-        if (left-- == 0) {
-            return now_ns;
-        }
-        int64_t next_ns = arrivals__step(arrivals, behavior, own_ns, pooled_ns, now_ns);
-        if (next_ns != ARRIVALS_AGAIN) {
-            return next_ns;
-        }
+        due_ns[side] = time_earlier_ns(arrivals__time(arrivals, first + side),
+                                       arrivals__pooled_ns(arrivals, first + side));
     }
+    if (due_ns[0] != due_ns[1]) {
+        return due_ns[1] < due_ns[0];
+    }
+    *pair = true;
+    uint32_t takers = twins->takers > 0 ? twins->takers : 1;
+    return (uint32_t)((twins->pairs + twins->pairs / takers * (takers + 1)) % PLAN_DUET_SIDES);
+}
+
+/* Two twins, each until nothing is left to do for it. */
+static int64_t arrivals__begin_due_of_twins(struct arrivals *arrivals, uint32_t first,
+                                            int64_t now_ns, uint32_t arrivals_max)
+{
+    uint32_t left[PLAN_DUET_SIDES] = {arrivals_max, arrivals_max};
+    int64_t next_ns[PLAN_DUET_SIDES] = {ARRIVALS_AGAIN, ARRIVALS_AGAIN};
+    while (next_ns[0] == ARRIVALS_AGAIN || next_ns[1] == ARRIVALS_AGAIN) {
+        bool pair = false;
+        uint32_t side = next_ns[0] != ARRIVALS_AGAIN   ? 1
+                        : next_ns[1] != ARRIVALS_AGAIN ? 0
+                                                       : arrivals__twin(arrivals, first, &pair);
+        next_ns[side] = arrivals__begin_one(arrivals, first + side, now_ns, &left[side]);
+        arrivals->behaviors[first].pairs += pair && next_ns[side] == ARRIVALS_AGAIN;
+    }
+    return time_earlier_ns(next_ns[0], next_ns[1]);
 }
 
 int64_t arrivals_begin_due(struct arrivals *arrivals, int64_t now_ns, uint32_t arrivals_max)
@@ -542,8 +398,14 @@ int64_t arrivals_begin_due(struct arrivals *arrivals, int64_t now_ns, uint32_t a
         return TIME_NEVER_NS;
     }
     bool shared = arrivals_pool_is_shared(arrivals->pool);
+    bool twins = arrivals->plan->sides > 1;
     for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {
-        int64_t time_ns = arrivals__begin_due_of(arrivals, b, now_ns, arrivals_max);
+        int64_t time_ns = TIME_NEVER_NS; /* the second of two: said with the first */
+        if (!twins) {
+            time_ns = arrivals__begin_due_of(arrivals, b, now_ns, arrivals_max);
+        } else if (plan_first_twin(arrivals->plan, b) == b) {
+            time_ns = arrivals__begin_due_of_twins(arrivals, b, now_ns, arrivals_max);
+        }
         bool has_free = arrivals->behaviors[b].free_first != NULL;
         if (shared && arrivals_pool_offer(arrivals->pool, arrivals->worker, b, has_free)) {
             time_ns = now_ns;
@@ -555,8 +417,8 @@ int64_t arrivals_begin_due(struct arrivals *arrivals, int64_t now_ns, uint32_t a
         next_ns = time_earlier_ns(next_ns, time_ns);
     }
     if (arrivals->own != NULL) {
-        arrivals_own__begin_due(arrivals, now_ns, arrivals_max);
-        next_ns = time_earlier_ns(next_ns, arrivals_own__next_ns(arrivals));
+        arrivals_own_begin_due(arrivals, now_ns, arrivals_max);
+        next_ns = time_earlier_ns(next_ns, arrivals_own_next_ns(arrivals));
     }
     return next_ns;
 }
@@ -622,12 +484,9 @@ static int64_t arrivals__next_edge_ns(const struct arrivals *arrivals, int64_t t
     return next_ns;
 }
 
-/* Reports the arrivals of an even stream in [from_ns, until_ns) since t0, without visiting each.
- * count_before: how many of them are before a time. */
-static void arrivals__lose(struct arrivals *arrivals, uint32_t behavior, int64_t from_ns,
-                           int64_t until_ns,
-                           uint64_t (*count_before)(const void *context, int64_t time_ns),
-                           const void *context, int64_t now_ns)
+void arrivals_lose(struct arrivals *arrivals, uint32_t behavior, int64_t from_ns, int64_t until_ns,
+                   uint64_t (*count_before)(const void *context, int64_t time_ns),
+                   const void *context, int64_t now_ns)
 {
     uint64_t reported = count_before(context, from_ns);
     while (from_ns < until_ns) {
@@ -684,8 +543,8 @@ static void arrivals__give_up_in_turn(struct arrivals *arrivals, uint32_t behavi
     const struct pacing_cursor *cursor = &arrivals->behaviors[behavior].cursor;
     struct arrivals__even even = {
         .arrivals = arrivals, .cursor = cursor, .base = arrivals__mine_before(arrivals, cursor->n)};
-    arrivals__lose(arrivals, behavior, cursor->time_ns, until_ns, arrivals__even_before, &even,
-                   now_ns);
+    arrivals_lose(arrivals, behavior, cursor->time_ns, until_ns, arrivals__even_before, &even,
+                  now_ns);
 }
 
 static double arrivals__share(const struct arrivals *arrivals, uint32_t behavior)
@@ -714,41 +573,8 @@ static void arrivals__give_up_walking(struct arrivals *arrivals, uint32_t behavi
     struct arrivals__even even = {
         .arrivals = arrivals, .cursor = &own->cursor, .share = arrivals__share(arrivals, behavior)};
     if (own->cursor.time_ns < until_ns) {
-        arrivals__lose(arrivals, behavior, own->cursor.time_ns, until_ns, arrivals__expected_before,
-                       &even, now_ns);
-    }
-}
-
-static uint64_t arrivals_own__before(const void *context, int64_t time_ns)
-{
-    const struct arrivals__even *even = context;
-    uint64_t n = pacing_number_at(&even->arrivals->plan->each, even->cursor, time_ns);
-    return n > even->cursor->n ? n - even->cursor->n : 0;
-}
-
-static void arrivals_own__give_up(struct arrivals *arrivals, int64_t until_ns, int64_t now_ns)
-{
-    const struct plan *plan = arrivals->plan;
-    bool even = !population_changes(&plan->population) && plan->each.arrival != ARRIVAL_POISSON;
-    for (uint32_t i = 0; i < arrivals->numbers_count; i++) {
-        struct arrivals_own *own = &arrivals->own[i];
-        uint32_t behavior = plan_seat_at(plan, own->number).behavior;
-        if (even && own->cursor.time_ns < until_ns) {
-            struct arrivals__even context = {.arrivals = arrivals, .cursor = &own->cursor};
-            arrivals__lose(arrivals, behavior, own->cursor.time_ns, until_ns, arrivals_own__before,
-                           &context, now_ns);
-            continue;
-        }
-        while (own->cursor.time_ns < until_ns) {
-            if (own->wanted) {
-                int64_t time_ns = arrivals->t0_ns + own->cursor.time_ns;
-                recorder_never_started(arrivals->recorder, behavior, time_ns, time_ns, 1, now_ns);
-                if (!pacing_step(&plan->each, &own->cursor)) {
-                    break;
-                }
-            }
-            arrivals_own__seek(arrivals, own);
-        }
+        arrivals_lose(arrivals, behavior, own->cursor.time_ns, until_ns, arrivals__expected_before,
+                      &even, now_ns);
     }
 }
 
@@ -777,6 +603,6 @@ void arrivals_give_up(struct arrivals *arrivals, int64_t now_ns)
         }
     }
     if (arrivals->own != NULL) {
-        arrivals_own__give_up(arrivals, until_ns, now_ns);
+        arrivals_own_give_up(arrivals, until_ns, now_ns);
     }
 }

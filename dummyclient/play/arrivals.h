@@ -1,5 +1,9 @@
 /* A worker's part of the arrivals, and the connections that are free to take them.
  *
+ * In a duet (plan_number()) both twins of a behavior have the same arrivals, and begin each at the
+ * same due time. Where both can, they take turns in being first: on every worker, and for every
+ * connection. One that cannot begin does not hold up the other.
+ *
  * Two kinds. Shared arrivals belong to a behavior: any free connection of it plays them, the one
  * free the longest first. They are dealt to workers by their connections; where the worker's own
  * are all busy the arrival goes into the pool of all workers (arrivals_pool.h). Own arrivals
@@ -54,6 +58,8 @@ struct arrivals_of_behavior {
     struct arrivals_own *held_first; /* late ones that the run holds back, in order */
     struct arrivals_own *held_last;
     int64_t held_until_ns; /* when the first of them may begin */
+    uint32_t takers;       /* of the worker */
+    uint64_t pairs;        /* the first of two twins: arrivals that both could begin at a time */
 };
 
 struct arrivals {

@@ -77,8 +77,7 @@ struct result_last conn_last_received(const struct conn *conn)
     struct result_last last = conn->seldom->received;
     if (last.count == 0 && partial.bytes > 0) {
         result_last_set(&last, partial.data, partial.bytes);
-    } else if (last.count == 0 && untaken->connection == conn->number &&
-               untaken->at_ns > conn->opened_ns) {
+    } else if (last.count == 0 && untaken->vm == conn->vm && untaken->at_ns > conn->opened_ns) {
         result_last_set(&last, untaken->bytes, untaken->bytes_count);
     }
     return last;

@@ -83,7 +83,7 @@ static struct conn__layout conn__lay_out(const struct conn_group *group)
     return layout;
 }
 
-static void conn__open(struct conn_group *group, uint32_t index, uint32_t number,
+static void conn__open(struct conn_group *group, uint32_t index, uint32_t connection,
                        const struct conn__layout *layout)
 {
     const struct plan *plan = group->plan;
@@ -91,9 +91,9 @@ static void conn__open(struct conn_group *group, uint32_t index, uint32_t number
     struct trace_ring *trace = group->recorder->observer.trace;
     uint8_t *block = (uint8_t *)conn;
     conn->group = group;
-    conn->number = number;
-    conn->traced = trace != NULL && trace_wants(trace->trace, number);
-    conn->wanted = number < plan->connections_at_start;
+    conn->number = plan_number(plan, connection);
+    conn->traced = trace != NULL && trace_wants(trace->trace, conn->number);
+    conn->wanted = connection < plan->connections_at_start;
     conn->state = conn->wanted ? CONN_QUEUED : CONN_PARKED;
     conn->deadline_ns = TIME_NEVER_NS;
     conn->end_reason = ERROR_KIND_NONE;
@@ -102,7 +102,7 @@ static void conn__open(struct conn_group *group, uint32_t index, uint32_t number
     conn->recv_op.owner = conn;
     conn->seldom = (struct conn_seldom *)(void *)(group->seldoms + index * layout->seldom_bytes);
     conn->vm = (struct vm *)(void *)(block + layout->vm);
-    arrivals_seat(group->arrivals, &conn->taker, index, plan_seat_at(plan, number).behavior);
+    arrivals_seat(group->arrivals, &conn->taker, index, plan_seat_at(plan, connection).behavior);
     conn_open_vm(conn);
     group->behavior_conns[conn->taker.behavior]++;
     if (conn->wanted) {

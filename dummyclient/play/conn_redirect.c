@@ -52,7 +52,7 @@ static void conn__refuse(struct conn *conn, const struct vm_redirect *redirect)
     if (!recorder_lacks(group->recorder, EVIDENCE_REDIRECTS)) {
         return;
     }
-    conn__allowed(group->plan, conn_destination(conn), allowed, sizeof allowed);
+    conn__allowed(group->plan, vm_target(conn->vm), allowed, sizeof allowed);
     recorder_explain(group->recorder, EVIDENCE_REDIRECTS, ERROR_KIND_REDIRECT_REFUSED, conn->number,
                      allowed, asked, (struct span){.bytes = 0});
 }
@@ -62,7 +62,7 @@ bool conn_find_remote(struct conn *conn, const struct net_address **remote,
 {
     const struct plan *plan = conn->group->plan;
     struct vm_redirect redirect;
-    uint32_t destination = vm_target(conn->vm);
+    uint32_t destination = vm_destination(conn->vm);
     conn->target = (uint8_t)plan_share_index(plan, conn->number, destination);
     if (vm_redirect(conn->vm, &redirect)) {
         conn->redirected =

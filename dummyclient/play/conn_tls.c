@@ -12,7 +12,7 @@
 
 static struct tls_context *conn_tls__context(const struct conn *conn)
 {
-    return plan_tls_context(conn->group->plan, conn->number, vm_target(conn->vm));
+    return plan_tls_context(conn->group->plan, conn->number, vm_destination(conn->vm));
 }
 
 bool conn_tls_begins(const struct conn *conn)

@@ -95,8 +95,8 @@ bool worker_prepare(struct worker *worker, struct cport *port, struct error *err
     return true;
 }
 
-/* How many connections of the whole run the plan wants now: those with lower numbers. The only
- * place that decides it. *next_ns: when it may change. */
+/* How many connections of the whole run the plan wants now: the first ones, in pairs where there
+ * are two sides. The only place that decides it. *next_ns: when it may change. */
 static uint32_t worker__wanted(const struct worker *worker, int64_t now_ns, int64_t *next_ns)
 {
     const struct plan *plan = worker->plan;
@@ -105,14 +105,14 @@ static uint32_t worker__wanted(const struct worker *worker, int64_t now_ns, int6
     if (population_changes(&plan->population) && now_ns >= t0_ns) {
         int64_t change_ns = population_next_ns(&plan->population, now_ns - t0_ns);
         *next_ns = change_ns == TIME_NEVER_NS ? TIME_NEVER_NS : t0_ns + change_ns;
-        return population_wanted(&plan->population, now_ns - t0_ns);
+        return population_wanted(&plan->population, now_ns - t0_ns) * plan->sides;
     }
     *next_ns = TIME_NEVER_NS;
     double passed_s = (double)(now_ns - worker->origin_ns) / (double)NS_PER_S;
-    if (rate_per_s <= 0 || passed_s * rate_per_s >= plan->connections_at_start) {
+    if (rate_per_s <= 0 || passed_s * rate_per_s >= plan_number(plan, plan->connections_at_start)) {
         return plan->connections_at_start;
     }
-    uint32_t wanted = passed_s < 0 ? 0 : (uint32_t)(passed_s * rate_per_s) + 1;
+    uint32_t wanted = passed_s < 0 ? 0 : ((uint32_t)(passed_s * rate_per_s) + 1) * plan->sides;
     *next_ns = worker->origin_ns + plan_connect_offset_ns(plan, wanted);
     return wanted < plan->connections_at_start ? wanted : plan->connections_at_start;
 }

@@ -146,6 +146,10 @@ struct program_behavior {
     bool listens; /* rules, or heartbeats that await a reply: they look at what no request takes */
     uint32_t bounded_tables; /* bit n: it ends, or fails, when table n has no row for it */
     uint32_t barriers;       /* bit n: it may reach barrier n */
+    /* Of the second of two twins: added to the numbers of targets and barriers that its code has.
+     */
+    uint8_t target_offset;
+    uint8_t barrier_offset;
     /* What its expects would take of earlier messages. */
     const uint32_t *expected_ids;
     uint32_t expected_ids_count;
@@ -198,6 +202,10 @@ void program_check(const struct scenario *scenario, struct mistakes *mistakes);
  * scenario, which outlives it. */
 struct program *program_compile(const struct scenario *scenario, struct error *error);
 void program_destroy(struct program *program);
+/* twin.c: for two servers at once (plan/duet.c). Behavior i becomes 2 i and 2 i + 1: the same code,
+ * at target 0 and at target 1, and each with barriers of its own. The program has one target.
+ * False, with the reason: it cannot. */
+bool program_twin(struct program *program, const char *const names[2], struct error *error);
 
 struct match; /* scenario/tree.h */
 /* Do both look at the same parts of a message: an id, a field? */

@@ -528,7 +528,8 @@ bool vm_on_closed(struct vm *vm, int64_t now_ns)
 uint32_t vm_barrier(const struct vm *vm)
 {
     const struct instruction *join = vm_connection__joined_for(vm);
-    return join != NULL && join->op == OP_BARRIER ? join->index : VM_BARRIER_NONE;
+    return join != NULL && join->op == OP_BARRIER ? join->index + vm->behavior->barrier_offset
+                                                  : VM_BARRIER_NONE;
 }
 
 void vm_on_barrier_open(struct vm *vm, uint32_t barrier, int64_t now_ns)

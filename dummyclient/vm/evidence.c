@@ -369,7 +369,7 @@ void vm_evidence_note(struct vm *vm, const struct frame *frame, int64_t received
     uint32_t count = frame->body_bytes;
     count = count < VM_EVIDENCE_BYTES_MAX ? count : VM_EVIDENCE_BYTES_MAX;
     untaken->at_ns = received_ns;
-    untaken->connection = vm->connection;
+    untaken->vm = vm;
     untaken->id = frame->id;
     untaken->body_bytes = frame->whole_body_bytes;
     untaken->bytes_count = count;
@@ -407,8 +407,8 @@ void vm_evidence_time_out(struct vm *vm, struct vm_lane *lane, int64_t deadline_
     const struct wait *wait = vm->program->code[lane->instruction].wait;
     const struct vm_untaken *untaken =
         &vm->observer->evidence->untaken[vm->connection % VM_UNTAKEN_COUNT];
-    bool noted = untaken->at_ns != 0 && untaken->connection == vm->connection &&
-                 untaken->at_ns >= lane->sent_ns && lane->sent_ns != 0;
+    bool noted = untaken->at_ns != 0 && untaken->vm == vm && untaken->at_ns >= lane->sent_ns &&
+                 lane->sent_ns != 0;
     struct vm_evidence__text expected = {.out = failed->expected};
     struct vm_evidence__text text = {.out = failed->found};
     char within[UNITS_TEXT_BYTES_MAX];

@@ -44,8 +44,8 @@ struct vm_failed {
 
 /* Received bytes that were no reply, or only a part of one. */
 struct vm_untaken {
-    int64_t at_ns; /* 0: nothing yet */
-    uint32_t connection;
+    int64_t at_ns;       /* 0: nothing yet */
+    const struct vm *vm; /* whose */
     uint32_t id;
     uint64_t body_bytes;
     uint32_t bytes_count;

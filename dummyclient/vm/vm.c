@@ -438,6 +438,11 @@ uint32_t vm_target(const struct vm *vm)
     return vm->target;
 }
 
+uint32_t vm_destination(const struct vm *vm)
+{
+    return vm->target + vm->behavior->target_offset;
+}
+
 bool vm_is_out(const struct vm *vm)
 {
     return vm->out_count > 0;

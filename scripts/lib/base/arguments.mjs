@@ -9,7 +9,7 @@ import { Failure } from './process.mjs';
 // with what dummyclient --help lists.
 export const CLIENT_SHORT = { H: '--host', p: '--port', c: '--connections', r: '--rate',
   d: '--duration', t: '--threads', o: '--out', q: '--quiet', h: '--help' };
-export const CLIENT_VALUES = new Set(['--host', '--port', '--target', '--connections',
+export const CLIENT_VALUES = new Set(['--host', '--port', '--target', '--duet', '--connections',
   '--connect-rate', '--connect-timeout', '--rate', '--rate-per-connection', '--duration',
   '--warmup', '--threads', '--seed', '--set', '--source', '--out', '--ndjson', '--run-id',
   '--openmetrics', '--threshold', '--io', '--spin', '--codec', '--trace', '--tls-ca']);
