@@ -7,8 +7,10 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { formatNs, formatRate } from '../../scripts/lib/base/format.mjs';
+import { formatChange, formatNs, formatRate } from '../../scripts/lib/base/format.mjs';
 import { makeCapacityPage } from '../../scripts/lib/drawing/page/capacity.mjs';
+import { makeRegressPage } from '../../scripts/lib/drawing/page/regress.mjs';
+import { compareRuns } from '../../scripts/lib/judging/compare.mjs';
 import { parseThreshold } from '../../scripts/lib/results/threshold.mjs';
 import { makeFolder, saveRun, writeRun, SCRIPTS, runTool } from './helpers.mjs';
 import { makeRun } from './synthetic.mjs';
@@ -162,6 +164,34 @@ test('the page of a capacity search draws, dark and narrow too', { skip, timeout
       (cells) => cells.map((cell) => [cell.getBoundingClientRect().top, cell.textContent])
         .sort((a, b) => a[0] - b[0]).map(([, text]) => text));
     assert.match(first, /held/, 'a block begins with its verdict');
+    assert.deepEqual(said, []);
+  });
+
+test('the pairs of a comparison draw, dark and narrow too', { skip, timeout: 600000 },
+  async (t) => {
+    const sets = { a: [], b: [] };
+    [...'abbaabbaabbaabba'].forEach((side, i) => sets[side].push({ ...makeRun({ id: `r${i}`,
+      seed: i + 1, seconds: 3, run_sigma: 0.03, median_ns: side === 'b' ? 220e3 : 200e3,
+      started: new Date(1.78e12 + i * 15000).toISOString() }), path: `run-${i}`,
+    clientFile: `run-${i}/client.json`, watched: null }));
+    const outcome = compareRuns(sets.a, sets.b);
+    const file = path.join(makeFolder(t), 'report.html');
+    fs.writeFileSync(file, makeRegressPage(outcome, sets, { a: 'A', b: 'B' }));
+    const { page, said } = await openPage(t, file, { colorScheme: 'dark',
+      viewport: { width: 420, height: 4000 } });
+    const names = ['intervals', 'pairs_changes_0', 'pairs_spread_0', 'pairs_values_0'];
+    for (const name of names) await showChart(page, name);
+    const inks = await inkOf(page);
+    for (const name of names) assert.ok(inks.find(([one]) => one === name)[1] > 2000, name);
+    const changes = await hover(page, 'pairs_changes_0',
+      [3, (outcome.rows[0].candidate[2] / outcome.rows[0].baseline[2] - 1) * 100]);
+    assert.match(changes, /pair 3\s+change/);
+    assert.ok(changes.includes(formatChange(
+      outcome.rows[0].candidate[2] / outcome.rows[0].baseline[2])), changes);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+      'nothing is wider than the window');
+    await page.locator('#theme').click();
+    await page.waitForTimeout(200);
     assert.deepEqual(said, []);
   });
 

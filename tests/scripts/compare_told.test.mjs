@@ -95,12 +95,30 @@ test('what too few runs leave open is never "no change shown", in any row', () =
   assert.equal(outcome.exit_code, 3);
   for (const row of outcome.rows.filter((one) => one.p !== undefined)) {
     const cells = verdictCells(row);
-    if (row.ratio_low > 1 || row.ratio_high < 1) assert.notEqual(cells[6], 'no change shown');
+    if (row.ratio_low > 1 || row.ratio_high < 1) assert.notEqual(cells.at(-1), 'no change shown');
   }
   const row = { metric: 'x', verdict: 'unclear', unit: 'ns', baseline_median: 1e6,
     candidate_median: 2e6, ratio: 2, ratio_low: 1.5, ratio_high: 2.5, p: 0.06 };
-  assert.equal(verdictCells(row)[6], 'undecided: too few runs');
-  assert.equal(verdictCells({ ...row, ratio_low: 0.9 })[6], 'no change shown');
+  assert.equal(verdictCells(row).at(-1), 'undecided: too few runs');
+  assert.equal(verdictCells({ ...row, ratio_low: 0.9 }).at(-1), 'no change shown');
+});
+
+test('how small a change could have been seen is a column, and said where there are none', () => {
+  const { a, b } = makeSets(8, (run, side, i) => {
+    if (side === 'b') run.client.latency_ns.response = around(1e6, i);
+  });
+  const outcome = compareRuns(a, b);
+  const [row] = outcome.rows;
+  row.sensitivity = Math.log(1.031);
+  assert.equal(verdictCells(row).at(-2), '3.1%');
+  assert.match(verdictTable(outcome), /could see\n/);
+  assert.match(verdictLine(row), /, could have seen 3\.1%$/);
+  for (const line of verdictMarkdown(outcome).split('\n').filter((one) => one.startsWith('|'))) {
+    assert.equal(line.split(' | ').length, 8, line);
+  }
+  row.sensitivity = undefined;
+  assert.equal(verdictCells(row).at(-2), '–');
+  assert.doesNotMatch(verdictLine(row), /could have seen/);
 });
 
 test('JUnit names its columns', () => {
@@ -169,7 +187,7 @@ test('the pairs are drawn as text, and the figures are OpenMetrics', () => {
   const { a, b } = makeSets(8, slowChat);
   const outcome = compareRuns(a, b);
   const markdown = verdictMarkdown(outcome);
-  const [, chart] = /```mermaid\nxychart-beta\n([^`]*)```/.exec(markdown);
+  const [, chart] = /```mermaid\n%%.*%%\nxychart-beta\n([^`]*)```/.exec(markdown);
   const [pairs, zero, estimate] = [...chart.matchAll(/line \[(.*)\]/g)]
     .map(([, list]) => list.split(', ').map(Number));
   assert.equal(pairs.length, 8);

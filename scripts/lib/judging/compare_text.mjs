@@ -1,6 +1,6 @@
 // A comparison as text for people and for other tools.
 
-import { escapeHtml, formatChange, showText } from '../base/format.mjs';
+import { escapeHtml, formatChange, formatPercent, showText } from '../base/format.mjs';
 import { formatRow, regressedOf, VERDICTS } from './compare.mjs';
 import { pairsChart } from './compare_pairs.mjs';
 import { partOf, whereTexts } from './compare_parts.mjs';
@@ -15,21 +15,29 @@ function wordOf({ verdict, ratio_low: low, ratio_high: high }) {
   return WORDS[verdict === 'unclear' && (low > 1 || high < 1) ? 'undecided' : verdict];
 }
 
-/** A row as seven texts, under COMPARE_HEAD. */
+/** The smallest change that a row could have seen: "3.1%". */
+function seenText({ sensitivity }) {
+  if (!Number.isFinite(sensitivity)) return '–';
+  const share = Math.expm1(sensitivity);
+  return formatPercent(share, share < 0.0995 ? 1 : 0);
+}
+
+/** A row as texts, under COMPARE_HEAD. */
 export function verdictCells(row) {
   if (row.p === undefined) {
     const value = (one) => (one === null ? '–' : formatRow(row, one));
     return [row.metric, value(row.baseline_median), value(row.candidate_median), '–', '–', '–',
-      wordOf(row)];
+      '–', wordOf(row)];
   }
   const p = row.p_holm ?? row.p;
   return [row.metric + (row.at_least ? ' (≥)' : ''), formatRow(row, row.baseline_median),
     formatRow(row, row.candidate_median), formatChange(row.ratio),
     `${formatChange(row.ratio_low)} .. ${formatChange(row.ratio_high)}`,
-    p < 0.001 ? '<0.001' : p.toFixed(3), wordOf(row)];
+    p < 0.001 ? '<0.001' : p.toFixed(3), seenText(row), wordOf(row)];
 }
 
-export const COMPARE_HEAD = ['metric', 'baseline', 'candidate', 'change', '95% interval', 'p', ''];
+export const COMPARE_HEAD = ['metric', 'baseline', 'candidate', 'change', '95% interval', 'p',
+  'could see', ''];
 
 /** The rows that decide, those of the parts of the scenario, and the others. */
 function rowGroups({ rows }) {
@@ -105,12 +113,12 @@ export function verdictMarkdown(outcome) {
   const marks = { regressed: '🔴 **regressed**', improved: '🟢 improved',
     lost: '🔴 **missing at the candidate**' };
   const body = (list) => list.map((one) => {
-    const line = verdictCells(one);
-    line[6] = marks[one.verdict] ?? line[6];
-    return row(line);
+    const cells = verdictCells(one);
+    return row([...cells.slice(0, -1), marks[one.verdict] ?? cells.at(-1)]);
   });
   const { primary, parts, others } = rowGroups(outcome);
-  const head = [row(COMPARE_HEAD), row(['---', '---:', '---:', '---:', '---:', '---:', '---'])];
+  const rule = COMPARE_HEAD.map((name) => (['metric', ''].includes(name) ? '---' : '---:'));
+  const head = [row(COMPARE_HEAD), row(rule)];
   const { mark, title } = VERDICTS[outcome.exit_code];
   const lines = [`### ${mark} ${title} – ${outcome.scenario}`, '',
     ...regressedTexts(outcome).map((text) => `- ${outcome.exit_code === 99 ? `**${text}**`
@@ -127,9 +135,9 @@ export function verdictMarkdown(outcome) {
 
 /** A row with its columns named, for where no head is above them. */
 export function verdictLine(row) {
-  const [metric, baseline, candidate, change, interval, p, word] = verdictCells(row);
+  const [metric, baseline, candidate, change, interval, p, seen, word] = verdictCells(row);
   const measured = row.p === undefined ? '' : `, change ${change} (95% interval ${interval}), ` +
-    `p ${p}`;
+    `p ${p}${seen === '–' ? '' : `, could have seen ${seen}`}`;
   return `${metric}: ${word}: baseline ${baseline}, candidate ${candidate}${measured}`;
 }
 

@@ -3,6 +3,7 @@
 import { chartCapacityLatency, chartCapacityRate, chartTrend } from './load.mjs';
 import { chartServerSpectrum, chartSpectra, chartSpectrum, chartSteps } from './latency.mjs';
 import { MODELS_CHARTS } from './models.mjs';
+import { chartIntervals, chartPairChanges, chartPairSpread, chartPairValues } from './pairs.mjs';
 import { chartOverlayErrors, chartOverlayLatency, chartOverlayRate } from './several.mjs';
 import { percentileKeys } from '../../results/percentiles.mjs';
 import { chartBytes, chartConnections, chartErrors, chartHeat, chartRate, chartResponse,
@@ -66,8 +67,22 @@ export const TREND_CHARTS = TREND.map(([name, metric]) => ({ name: `trend_${name
   draw: (trend, theme) => chartTrend(trend, theme, metric),
   when: (trend) => trend.runs.some((run) => run.metrics[metric]) }));
 
+const PAIRS_MAX = 4;
+const PAIR_CHARTS = { changes: chartPairChanges, spread: chartPairSpread,
+  values: chartPairValues };
+
+/** Charts of a comparison's pairs (drawing/pairs.mjs): three of each metric that decides. */
+export const PAIRS_CHARTS = [
+  { name: 'intervals', draw: chartIntervals, when: (pairs) => pairs.intervals.length, wide: true,
+    height: (pairs) => 120 + 24 * pairs.intervals.length },
+  ...Array.from({ length: PAIRS_MAX }, (_, at) => Object.entries(PAIR_CHARTS)
+    .map(([name, draw]) => ({ name: `pairs_${name}_${at}`, height: 320,
+      wide: name === 'values', draw: (pairs, theme) => draw(pairs.rows[at], theme),
+      when: (pairs) => pairs.rows[at] }))).flat(),
+];
+
 export const CHART_LISTS = { all: SEVERAL_CHARTS, capacity: CAPACITY_CHARTS, trend: TREND_CHARTS,
-  models: MODELS_CHARTS };
+  models: MODELS_CHARTS, pairs: PAIRS_CHARTS };
 
 export function chartHeight(chart, view) {
   return typeof chart.height === 'function' ? chart.height(view) : chart.height;

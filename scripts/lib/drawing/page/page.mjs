@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import zlib from 'node:zlib';
 import { makeBundle } from '../bundle.mjs';
-import { chartHeight, RUN_CHARTS, SEVERAL_CHARTS } from '../charts/index.mjs';
+import { chartHeight, PAIRS_CHARTS, RUN_CHARTS, SEVERAL_CHARTS } from '../charts/index.mjs';
 import { escapeHtml, formatChange, formatSeconds } from '../../base/format.mjs';
 import { printExact } from '../../base/json.mjs';
 import { METRICS_SHOWN, formatMetric, metricOf } from '../../results/metrics.mjs';
@@ -90,13 +90,14 @@ function severalVerdicts(views) {
     title: `and ${more} more`, text: 'below, with each run' }] : [])]);
 }
 
-function severalSection(runs, views, ratios) {
+function severalSection(runs, views, ratios, pairs) {
   const charts = SEVERAL_CHARTS.filter((chart) => chart.when(views))
     .map((chart) => panel(chart, 'all', views));
   const caution = '<p class="soft">One pair of runs shows a difference, not a proof of one: ' +
     'scripts/compare judges repeats.</p>';
   return `${severalVerdicts(views)}<div class="charts">${ratios ? ratioTable(runs, views) : ''}` +
-    `${thresholdTable(views)}${charts.join('\n')}</div>` +
+    `${thresholdTable(views)}${pairs ? listPanels(PAIRS_CHARTS, 'pairs', pairs) : ''}` +
+    `${charts.join('\n')}</div>` +
     `${ratios ? caution : ''}<h2>Each run</h2>` +
     views.map((view, index) => `<details class="run"><summary>${escapeHtml(view.label)}</summary>` +
       `${runSection(view, index)}</details>`).join('\n');
@@ -110,15 +111,16 @@ function echartsText() {
 const BASE64_LINE = 120;
 
 /** The charts' program and data, packed: ECharts alone is 1.1 MB. */
-function packedText(views) {
-  const parts = { views, scripts: [echartsText(),
+function packedText(views, more) {
+  const parts = { views, more, scripts: [echartsText(),
     `(() => {\n${makeBundle(here('./page_client.mjs'))}})();`] };
   const packed = zlib.gzipSync(printExact(parts), { level: 9 }).toString('base64');
   return packed.match(new RegExp(`.{1,${BASE64_LINE}}`, 'g')).join('\n');
 }
 
-/** The page around a body. views: the data the charts draw from. */
-export function wrapPage(title, heading, body, views) {
+/** The page around a body. views: the data the charts draw from; more: that of lists of charts with
+ *  data of their own, by their names in CHART_LISTS. */
+export function wrapPage(title, heading, body, views, more = {}) {
   return `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -133,7 +135,7 @@ entry hides its line. Latencies are counted from the intended send time (respons
 actual one (service).</footer>
 </main>
 <script type="text/plain" id="packed">
-${packedText(views)}
+${packedText(views, more)}
 </script>
 <script>
 ${fs.readFileSync(here('./page_unpack.js'), 'utf8')}</script>
@@ -141,19 +143,26 @@ ${fs.readFileSync(here('./page_unpack.js'), 'utf8')}</script>
 `;
 }
 
+/** The panels of those charts of one of CHART_LISTS that data has something for. */
+function listPanels(list, name, data) {
+  return list.filter((chart) => chart.when(data)).map((chart) => panel(chart, name, data))
+    .join('\n');
+}
+
 /** A body of charts from one of CHART_LISTS, with html before it. */
 export function chartsBody(list, name, data, html = '') {
-  return `${html}<div class="charts">${list.filter((chart) => chart.when(data))
-    .map((chart) => panel(chart, name, data)).join('\n')}</div>`;
+  return `${html}<div class="charts">${listPanels(list, name, data)}</div>`;
 }
 
 /** The report page of one or several runs. runs and views: one each, in the same order; intro:
- *  HTML above everything; ratios false leaves out the table against the first. */
-export function makePage(runs, views, { heading = null, intro = '', ratios = true } = {}) {
+ *  HTML above everything; ratios false leaves out the table against the first; pairs: of
+ *  pairsView() (drawing/pairs.mjs). */
+export function makePage(runs, views, { heading = null, intro = '', ratios = true, pairs } = {}) {
   if (views.length === 1) {
     return wrapPage(`${views[0].label} – Dummyload`, heading ?? (views[0].name || views[0].label),
       intro + runSection(views[0], 0), views);
   }
   return wrapPage(`${heading ?? `${views.length} runs`} – Dummyload`,
-    heading ?? `${views.length} runs compared`, intro + severalSection(runs, views, ratios), views);
+    heading ?? `${views.length} runs compared`, intro + severalSection(runs, views, ratios, pairs),
+    views, pairs ? { pairs } : {});
 }

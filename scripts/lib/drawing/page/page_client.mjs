@@ -4,8 +4,8 @@
 import { CHART_LISTS, RUN_CHARTS } from '../charts/index.mjs';
 import { THEMES } from '../charts/theme.mjs';
 
-// page_unpack.js has put them there.
-const views = window.dummyloadViews;
+// page_unpack.js has put them there. more: the data of lists that draw no views, by their names.
+const { views, more } = window.dummyloadData;
 const dark = window.matchMedia('(prefers-color-scheme: dark)');
 const drawn = new Map();
 let chosen = null;
@@ -27,7 +27,7 @@ function optionOf(box) {
   // "all", "capacity", "trend": a chart of everything there is; else of one run.
   const list = CHART_LISTS[run];
   const chart = (list ?? RUN_CHARTS).find((one) => one.name === name);
-  const option = chart.draw(list ? views : views[run], themeNow());
+  const option = chart.draw(list ? more[run] ?? views : views[run], themeNow());
   Object.assign(option.title.subtextStyle, fitHint(box));
   return { chart, option };
 }

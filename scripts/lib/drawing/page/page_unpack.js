@@ -10,8 +10,8 @@
   const packed = atob(document.getElementById('packed').textContent.replace(/\s/g, ''));
   const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
-  const { views, scripts } = JSON.parse(await new Response(stream).text());
-  window.dummyloadViews = views;
+  const { scripts, ...data } = JSON.parse(await new Response(stream).text());
+  window.dummyloadData = data;
   for (const text of scripts) {
     const script = document.createElement('script');
     script.textContent = text;

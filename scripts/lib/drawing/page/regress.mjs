@@ -4,6 +4,7 @@ import { COMPARE_HEAD, verdictCells, verdictSummary, regressedTexts }
   from '../../judging/compare_text.mjs';
 import { VERDICTS } from '../../judging/compare.mjs';
 import { mergeResults } from '../../results/merge.mjs';
+import { pairsView } from '../pairs.mjs';
 import { makePage, wrapPage } from './page.mjs';
 import { completeThresholds } from '../../results/threshold.mjs';
 import { makeView } from '../view.mjs';
@@ -62,7 +63,7 @@ export function makeRegressPage(outcome, runs, labels) {
   const intro = `${verdicts([verdict])}` +
     `<div class="charts">${table('Verdict', COMPARE_HEAD.map((name) => name || 'verdict'),
       ordered.map(row), { verdict: COMPARE_HEAD.length - 1 })}</div>` +
-    '<p class="soft">Below: all runs of each side as one.</p>';
+    '<p class="soft">Below: the pairs that were compared, then all runs of each side as one.</p>';
   return makePage(sides, views, { heading: `${outcome.scenario}: A against B`, intro,
-    ratios: false });
+    ratios: false, pairs: pairsView(outcome, labels) });
 }
