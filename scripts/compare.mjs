@@ -10,8 +10,9 @@ import { readRun } from './lib/results/run.mjs';
 
 const USAGE = `usage: scripts/compare [options] BASELINE... -- CANDIDATE...
 
-Each is a run folder or a client's result; ten of each are enough. Runs that were played
-interleaved are compared block by block (permutation test), others as two sets (Mann-Whitney).
+Each is a run folder or a client's result; ten of each are enough where they
+differ little (it says how many would do). Runs that were played interleaved are compared block by
+block (permutation test), others as two sets (Mann-Whitney).
   --primary METRIC,...          the metrics that decide (latency.response.p50,
                                 latency.response.p99, rate.achieved, errors.total)
   --min-effect 5%               smallest change that counts, for all metrics

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { blocksOf, compareRuns } from '../../scripts/lib/judging/compare.mjs';
+import { verdictTable } from '../../scripts/lib/judging/compare_text.mjs';
 import { makeFolder, saveRun, runTool } from './helpers.mjs';
 import { makeRun } from './synthetic.mjs';
 
@@ -44,14 +45,40 @@ test('a 10% slow-down is a regression, in the metric and with the size it has', 
   assert.equal(outcome.paired, true);
 });
 
+/** So little noise that a change of 5% could not be overlooked. */
+const QUIET = { noise: 0.005, both: { sigma: 0.02 } };
+
 test('noise alone is no regression, over many resamples', () => {
   let alarms = 0;
   for (let seed = 1; seed <= 25; seed++) {
     const outcome = compare(makeSets({ seed, noise: 0.04 }));
-    assert.notEqual(outcome.exit_code, 3, outcome.reasons.join());
     if (outcome.exit_code === 99) alarms++;
+    else assert.match(outcome.reasons.join(), /^the runs differ too much to tell/);
+    assert.notEqual(compare(makeSets({ seed, ...QUIET })).exit_code, 3);
   }
   assert.ok(alarms <= 3, `${alarms} alarms in 25`);
+});
+
+test('what could have been overlooked is not called the same, and it is said what would do', () => {
+  const noisy = compare(makeSets({ noise: 0.03, both: { sigma: 0.02 } }));
+  assert.equal(noisy.exit_code, 3);
+  const row = rowOf(noisy, 'latency.response.p50');
+  assert.equal(row.verdict, 'blind');
+  assert.ok(row.sensitivity > 0.05 && row.sensitivity < 0.15, String(row.sensitivity));
+  assert.ok(row.repeats_needed > 10 && row.repeats_needed < 60, String(row.repeats_needed));
+  const [, repeats, minutes] = /about (\d+) repeats of each would do \((\d+) minutes\)/
+    .exec(noisy.reasons.join());
+  // A run begins every 15 seconds.
+  assert.equal(Number(minutes), Math.ceil((2 * repeats * 15) / 60));
+  assert.match(noisy.notes.join(), /the smallest change that this run could have seen: \d+\.\d% /);
+  assert.match(verdictTable(noisy), /latency\.response\.p50 .*cannot tell/);
+  assert.equal(compare(makeSets({ noise: 0.03, both: { sigma: 0.02 } }), { effect: 0.2 }).exit_code,
+    0);
+  const quiet = compare(makeSets(QUIET));
+  assert.equal(quiet.exit_code, 0);
+  assert.equal(rowOf(quiet, 'latency.response.p50').verdict, 'same');
+  assert.ok(rowOf(quiet, 'latency.response.p50').sensitivity <= 0.05);
+  assert.match(quiet.notes.join(), /could have seen: [0-4]\.\d% of latency\.response\.p50/);
 });
 
 test('a significant change below the minimum effect is no regression', () => {
@@ -98,7 +125,7 @@ test('what cannot be concluded is said: few repeats, invalid runs, other hosts a
 });
 
 test('one invalid run of twenty is left out, with its block, and named', () => {
-  const outcome = compare(makeSets({ each: (run, i) => {
+  const outcome = compare(makeSets({ ...QUIET, each: (run, i) => {
     if (i === 5) run.client.validity.valid = false;
   } }));
   assert.equal(outcome.exit_code, 0, outcome.reasons.join());

@@ -20,8 +20,8 @@ function makeSets(pairs, breakOf) {
   const sets = { a: [], b: [] };
   for (let i = 0; i < 2 * pairs; i++) {
     const side = 'abba'[i % 4];
-    const made = makeRun({ id: `r${i}`, seed: i + 1, seconds: 2, draws: 30, run_sigma: 0.02,
-      started: new Date(START + i * 15000).toISOString() });
+    const made = makeRun({ id: `r${i}`, seed: i + 1, seconds: 2, draws: 30, run_sigma: 0.002,
+      sigma: 0.02, started: new Date(START + i * 15000).toISOString() });
     const run = { ...made, path: `run-${i}`, clientFile: `run-${i}/client.json`, watched: null };
     const change = breakOf(side, sets[side].length);
     if (change) change(run);

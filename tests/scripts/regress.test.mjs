@@ -22,7 +22,7 @@ function makePlayer({ effect = 1, onRun = () => {}, validOf = () => true,
   const play = async ({ folder, server, runId }) => {
     const side = server.command;
     order.push(side);
-    const made = makeRun({ id: runId, seed: order.length, seconds: 4, run_sigma: 0.02,
+    const made = makeRun({ id: runId, seed: order.length, seconds: 4, run_sigma: 0.005, sigma: 0.02,
       started: new Date(START + order.length * 10e3).toISOString(),
       median_ns: side === 'B' ? 200e3 * effect : 200e3, valid: validOf(order.length) });
     change(made, side);

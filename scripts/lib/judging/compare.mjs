@@ -1,11 +1,13 @@
 // Judges repeats of two versions: which metrics changed, by how much, and how sure that is.
 
 import { judgeFacts, failedRuns } from './compare_facts.mjs';
+import { formatPercent } from '../base/format.mjs';
 import { partMetrics } from './compare_parts.mjs';
 import { formatMetric, metricNames, metricOf, METRICS_SHOWN } from '../results/metrics.mjs';
 import { InputError } from '../results/result.mjs';
 import { BLOCKS_LEAST, compareBlocks, compareSets, holm, median, makeRandom, repeatsLeast }
   from './statistics.mjs';
+import { repeatSpread, seeing } from './sensitivity.mjs';
 import { nearestName } from '../results/threshold.mjs';
 
 export const PRIMARY = ['latency.response.p50', 'latency.response.p99', 'rate.achieved',
@@ -160,9 +162,12 @@ function compareMetric(name, baseline, candidate, allBlocks, options) {
     : { a: baseline, b: candidate, blocks: allBlocks };
   const logs = (runs) => runs.map((run) => logOf(metricOf(run, name)));
   const random = makeRandom(options.seed);
-  const outcome = options.judge?.(name) ?? (blocks?.length >= BLOCKS_LEAST
-    ? compareBlocks(blocks.map((block) => ({ a: logs(block.a), b: logs(block.b) })), { random })
-    : compareSets(logs(a), logs(b), { random }));
+  const sets = blocks?.length >= BLOCKS_LEAST
+    ? { blocks: blocks.map((block) => ({ a: logs(block.a), b: logs(block.b) })) }
+    : { a: logs(a), b: logs(b) };
+  const outcome = options.judge?.(name) ?? { ...(sets.blocks
+    ? compareBlocks(sets.blocks, { random }) : compareSets(sets.a, sets.b, { random })),
+  spread: repeatSpread(sets), repeats: sets.blocks?.length ?? Math.min(a.length, b.length) };
   return { ...row, ...outcome, ratio: Math.exp(outcome.log_ratio),
     ratio_low: Math.exp(outcome.low), ratio_high: Math.exp(outcome.high) };
 }
@@ -183,8 +188,19 @@ function verdictOf(row, alpha) {
     if (!row.better) return 'changed';
     return worse > 0 ? 'regressed' : 'improved';
   }
-  if (row.low > -effect && row.high < effect) return 'same';
-  return significant ? 'small' : 'unclear';
+  if (significant && (row.low <= -effect || row.high >= effect)) return 'small';
+  // A change that counts could have been overlooked.
+  if (row.method === 'sequential') return row.sure === 'same' ? 'same' : 'blind';
+  if (row.sensitivity === null || row.sensitivity > row.min_effect) return 'blind';
+  return row.low > -effect && row.high < effect ? 'same' : 'unclear';
+}
+
+/** Adds to a row what its runs could have seen, and how many it takes to see what counts: shares,
+ *  as min_effect is one. */
+function addSensitivity(row, alpha, paired) {
+  const seen = seeing(row, { alpha, paired, effect: Math.log1p(row.min_effect) });
+  row.sensitivity = seen.sensitivity === null ? null : Math.expm1(seen.sensitivity);
+  row.repeats_needed = seen.needed;
 }
 
 function checkNames(names, runs) {
@@ -268,6 +284,9 @@ export function compareRuns(baseline, candidate, given = {}) {
   const judged = judgeFacts(baseline, candidate, failed, options);
   const rows = a.length && b.length ? makeRows(a, b, paired ? blocks : null, options) : [];
   const details = rows.length ? rowObstacles(rows, options) : [];
+  const repeat_s = secondsOfRepeat(all, Math.max(1, baseline.length, candidate.length));
+  notes.push(...sensitivityNotes(rows));
+  details.push(...blindReasons(rows, repeat_s));
   const regressed = regressedOf({ rows, facts: judged.facts });
   // A fact is enough; a verdict on metrics needs comparable sets.
   const proven = judged.facts.some((fact) => fact.regressed) ||
@@ -301,6 +320,9 @@ function makeRows(a, b, blocks, options) {
   const tested = rows.filter((row) => row.primary && row.p !== undefined);
   holm(tested.map((row) => row.p)).forEach((p, i) => { tested[i].p_holm = p; });
   for (const row of rows) {
+    if (row.p !== undefined) {
+      addSensitivity(row, options.alpha / (row.primary ? tested.length : 1), blocks !== null);
+    }
     row.verdict = row.p === undefined ? missingVerdict(row) : verdictOf(row, options.alpha);
     const few = row.p_least * (row.primary ? tested.length : 1) > options.alpha;
     if (few && row.verdict !== 'same') row.verdict = 'undecided';
@@ -329,6 +351,49 @@ function rowObstacles(rows, options) {
       `${repeatsLeast(tested.length, options.alpha)} repeats of each, interleaved)`);
   }
   return reasons;
+}
+
+/** What a repeat takes with all that is around it, in seconds: the runs of both versions, from a
+ *  start to the next one's (those of a duet start as one). */
+function secondsOfRepeat(runs, repeats) {
+  const all = runs.map(({ client }) => Date.parse(client.run.started_utc));
+  const starts = [...new Set(all.filter(Number.isFinite))].sort((a, b) => a - b);
+  const gaps = starts.slice(1).map((start, i) => (start - starts[i]) / 1000);
+  const own = runs.map(({ client }) => Number(client.run.duration_ns) / 1e9);
+  const each_s = Math.max(gaps.length ? median(gaps) : 0, own.length ? median(own) : 0);
+  return each_s * Math.max(1, Math.round(starts.length / repeats));
+}
+
+/** What the primary metrics could have shown, in a sentence; a count that was alike in all runs
+ *  had no noise to hide a change in. */
+function sensitivityNotes(rows) {
+  const told = rows.filter((row) => row.primary && row.sensitivity > 0);
+  if (!told.length) return [];
+  return ['the smallest change that this run could have seen: ' + told.map((row) =>
+    `${formatPercent(row.sensitivity, 1)} of ${row.metric}`).join(', ')];
+}
+
+/** Why "no change" cannot be said of a metric, and what it would take. */
+function blindReasons(rows, repeat_s) {
+  const blind = rows.filter((row) => row.primary && row.verdict === 'blind' &&
+    row.sensitivity !== null);
+  if (!blind.length) return [];
+  const words = blind.map((row) => `${row.metric} (a change of ` +
+    `${formatPercent(row.sensitivity, 1)} could have been seen, ` +
+    `${formatPercent(row.min_effect, 1)} counts)`).join(', ');
+  const needed = blind.map((row) => row.repeats_needed);
+  const repeats = Math.max(...needed);
+  const take = needed.includes(null) ? 'no number of repeats would do on this machine'
+    : `about ${repeats} repeats of each would do (${formatPlayed(repeats * repeat_s)})`;
+  return [`the runs differ too much to tell whether there is a change: ${words}; ${take}, or a ` +
+    'larger --min-effect'];
+}
+
+/** "12 minutes" */
+function formatPlayed(seconds) {
+  if (seconds < 120) return `${Math.ceil(seconds)} seconds`;
+  return seconds < 7200 ? `${Math.ceil(seconds / 60)} minutes`
+    : `${(seconds / 3600).toFixed(1)} hours`;
 }
 
 /** Reads "5%" or "0.05" or "METRIC=5%" into options. */

@@ -7,8 +7,9 @@ import { partOf, whereTexts } from './compare_parts.mjs';
 import { metricOf } from '../results/metrics.mjs';
 
 const WORDS = { regressed: 'REGRESSED', improved: 'improved', same: 'same', small: 'small change',
-  unclear: 'no change shown', undecided: 'undecided: too few runs', changed: 'changed',
-  missing: 'missing', lost: 'MISSING at the candidate' };
+  unclear: 'no change shown', blind: 'cannot tell',
+  undecided: 'undecided: too few runs', changed: 'changed', missing: 'missing',
+  lost: 'MISSING at the candidate' };
 
 /** An interval without 1 beside "no change shown" would contradict it: there were too few runs. */
 function wordOf({ verdict, ratio_low: low, ratio_high: high }) {

@@ -63,5 +63,6 @@ export function comparePaired(blocks, { alpha = 0.05, confidence = 0.95 } = {}) 
     : log_ratio === 0 ? 1 : 0;
   return { log_ratio, low: log_ratio - half, high: log_ratio + half, p: Math.min(1, p),
     seconds_effective: secondsEffective(usable.map((one) => one.log_ratios), error),
-    sensitivity: error * detectableErrors(alpha, POWER, freedom), blocks: values.length };
+    sensitivity: error * detectableErrors(alpha, POWER, freedom), error, freedom,
+    blocks: values.length };
 }

@@ -203,8 +203,13 @@ export function hypergeometricTail(first, firstAll, second, secondAll) {
 
 /** The smallest p that n repeats of each version can come to, played interleaved. */
 export function leastPossible(n) {
-  if (n < BLOCKS_LEAST) return 2 / choose(2 * n, n);
+  if (n < BLOCKS_LEAST) return leastUnpaired(n);
   return 2 ** n <= PERMUTATIONS ? 2 / 2 ** n : 1 / (PERMUTATIONS + 1);
+}
+
+/** The same, played as two sets. */
+export function leastUnpaired(n) {
+  return 2 / choose(2 * n, n);
 }
 
 /** The least repeats of each version that can show a change in `metrics` primary ones. */
