@@ -375,11 +375,11 @@ function sensitivityNotes(rows) {
 
 /** Why "no change" cannot be said of a metric, and what it would take. */
 function blindReasons(rows, repeat_s) {
-  const blind = rows.filter((row) => row.primary && row.verdict === 'blind' &&
-    row.sensitivity !== null);
+  const blind = rows.filter((row) => row.primary && row.verdict === 'blind');
   if (!blind.length) return [];
-  const words = blind.map((row) => `${row.metric} (a change of ` +
-    `${formatPercent(row.sensitivity, 1)} could have been seen, ` +
+  const seen = ({ sensitivity: least }) => (least === null ? 'no change'
+    : `a change of ${formatPercent(least, 1)}`);
+  const words = blind.map((row) => `${row.metric} (${seen(row)} could have been seen, ` +
     `${formatPercent(row.min_effect, 1)} counts)`).join(', ');
   const needed = blind.map((row) => row.repeats_needed);
   const repeats = Math.max(...needed);

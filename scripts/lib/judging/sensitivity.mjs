@@ -69,8 +69,8 @@ export function repeatsNeeded(spread, effect, alpha) {
   });
 }
 
-/** { sensitivity, needed } of a comparison by whichever method: the smallest log ratio that it could
- *  have seen (null: none), and how many repeats would see effect (null: no number). */
+/** { sensitivity, needed } of a comparison by whichever method: the smallest log ratio that it
+ *  could have seen (null: none), and how many repeats would see effect (null: no number). */
 export function seeing(outcome, { alpha, paired, effect }) {
   const { method, spread, repeats, error, freedom, blocks } = outcome;
   if (method === 'paired') {
