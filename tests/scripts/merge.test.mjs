@@ -4,7 +4,7 @@ import test from 'node:test';
 import { mergeResults } from '../../scripts/lib/results/merge.mjs';
 import { checkResult, readResult } from '../../scripts/lib/results/result.mjs';
 import { makeFolder, writeRun, runTool } from './helpers.mjs';
-import { makeRun } from './synthetic.mjs';
+import { addShares, makeRun } from './synthetic.mjs';
 
 const NAMES = ['a.json', 'b.json'];
 
@@ -32,6 +32,35 @@ test('a client that started later is later in the series', () => {
   assert.equal(merged.series.length, parts[0].series.length + 3);
   assert.equal(merged.series[2].iterations, 1000);
   assert.equal(merged.series[6].iterations, 2000);
+});
+
+test('behaviors and targets are added by name: rates, series, thresholds on them', () => {
+  const together = [makeRun({ seed: 1 }),
+    makeRun({ seed: 2, started: '2026-11-21T00:00:03.000Z' })];
+  addShares(together[0], { behaviors: ['walk', 'the "talk": all'], targets: ['a', 'b'] });
+  addShares(together[1], { behaviors: ['the "talk": all'], targets: ['a', 'b'] });
+  together[0].client.thresholds = [{ expr: 'behaviors.the "talk": all.rate.achieved > 1999/s' },
+    { expr: 'targets.a.totals.bytes_sent < 1GiB' }, { expr: 'behaviors.walk.errors.total <= 0%' }];
+  const merged = mergeResults(together.map(({ client }) => client), NAMES);
+  checkResult('merged', merged);
+  const [walk, talk] = merged.behaviors;
+  assert.deepEqual(talk.series.map(({ responses }) => responses),
+    merged.series.map(({ responses }) => responses));
+  assert.equal(walk.series.length, together[0].client.series.length);
+  // Of the second one alone: where its time is in the whole.
+  assert.equal(merged.series.length, walk.series.length + 3);
+  assert.equal(talk.rate.achieved_per_s, 2000);
+  assert.equal(walk.rate.achieved_per_s, 1000);
+  assert.equal(talk.rate.intended, merged.rate.intended);
+  assert.equal(merged.targets[1].series[6].iterations, 2000);
+  assert.deepEqual(merged.thresholds.slice(0, 3).map(({ pass }) => pass), [true, true, true]);
+
+  const repeats = ['a', 'b'].map((id) => makeRun({ id }));
+  for (const run of repeats) addShares(run, { behaviors: ['walk', 'talk'] });
+  const turns = mergeResults(repeats.map(({ client }) => client), NAMES);
+  assert.deepEqual(turns.behaviors[0].series.map(({ t_ns: t }) => t),
+    turns.series.map(({ t_ns: t }) => t));
+  assert.equal(turns.behaviors[0].rate.achieved_per_s, turns.rate.achieved_per_s);
 });
 
 test('repeats lie one after another: rates stay', () => {

@@ -16,7 +16,7 @@ import { makePage } from '../../scripts/lib/drawing/page/page.mjs';
 import { mergeResults } from '../../scripts/lib/results/merge.mjs';
 import { makeView } from '../../scripts/lib/drawing/view.mjs';
 import { makeFolder, writeJson, saveRun, SCRIPTS, runTool } from './helpers.mjs';
-import { histogramOf, makeRun } from './synthetic.mjs';
+import { addShares, histogramOf, makeRun } from './synthetic.mjs';
 
 /** The page of a run as text, one line per cell, card and heading. */
 function pageText(t, run, files = {}) {
@@ -263,6 +263,31 @@ test('every way for a window to open has its words', () => {
     'result.schema.json'), 'utf8'));
   assert.deepEqual(Object.keys(OPENED).sort(),
     [...schema.properties.ready.properties.window_opened.enum].sort());
+});
+
+test('behaviors and targets: a table and charts of each, escaped, of so many', (t) => {
+  const run = makeRun({});
+  const many = Array.from({ length: 20 }, (_, i) => `player ${i}`);
+  addShares(run, { behaviors: [...many, '<b>talk'], targets: ['login', 'game'] });
+  run.client.behaviors[20].totals = { ...run.client.totals, responses: 1e9 };
+  const text = pageText(t, run);
+  assert.match(text, /Behaviors\nbehavior\nconnects\nmade\nachieved\n/);
+  assert.match(text, /game\n127\.0\.0\.1:7778\n100\n100\n1.?000\/s\n/);
+  const view = makeView(run, 'one');
+  const drawn = RUN_CHARTS.filter((chart) => chart.when(view)).map(({ name }) => name);
+  assert.deepEqual(drawn.filter((name) => /behavior|target/.test(name)),
+    ['behavior_response', 'behavior_rate', 'target_response', 'target_rate']);
+  const option = (name, of = view) => RUN_CHARTS.find((chart) => chart.name === name)
+    .draw(of, THEMES.dark);
+  const names = ({ series }) => series.map(({ name }) => name).filter((name) => name[0] !== '_');
+  // The busiest first is not said: they keep their order; the others are counted.
+  assert.deepEqual(names(option('behavior_rate')), [...many.slice(0, 7), '<b>talk']);
+  assert.match(JSON.stringify(option('behavior_rate').title), /without the 13 that had the fewest/);
+  assert.deepEqual(names(option('target_response')), ['login, p50', 'login, p99', 'game, p50',
+    'game, p99']);
+  // An older result has no series of them: a table, and no chart.
+  for (const share of run.client.targets) delete share.series;
+  assert.ok(!RUN_CHARTS.find(({ name }) => name === 'target_rate').when(makeView(run, 'old')));
 });
 
 test('asked, due, begun, dropped, never started: on the card, in the table, in the chart', (t) => {

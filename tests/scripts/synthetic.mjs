@@ -220,6 +220,20 @@ function defineClean(result) {
 }
 
 /** Moves one connection of a run to the abnormal lists of both sides. */
+/** Behaviors and targets, each with as much as the whole: { behaviors: [name], targets: [name] }.
+ */
+export function addShares({ client }, { behaviors = [], targets = [] }) {
+  const { totals, errors, rate, latency_ns: latency, series } = client;
+  const share = (name, more) => ({ name, ...more, totals, errors, latency_ns: { ...latency },
+    rate: { achieved_per_s: rate.achieved_per_s, started: rate.started, window_ns: rate.window_ns,
+      intended: rate.intended, begun: rate.started, dropped: 0, never_started: 0 },
+    series: series.map(({ t_ns, connections, iterations, requests, responses, buckets }) => (
+      { t_ns, connections, connects_failed: 0, iterations, requests, responses, errors: 0,
+        errors_by_kind: {}, buckets })) });
+  client.behaviors = behaviors.map((name) => share(name));
+  client.targets = targets.map((name, i) => share(name, { addresses: [`127.0.0.1:${7777 + i}`] }));
+}
+
 export function addAbnormal(run, { local = '127.0.0.1:40001', remote = '127.0.0.1:7777',
   sent = 680, received = 612, serverReceived = sent, serverSent = received, sides = 'both' } = {}) {
   const entry = (from, to, bytesSent, bytesReceived, reason) => ({ local: from, remote: to,

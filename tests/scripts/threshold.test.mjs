@@ -3,7 +3,7 @@ import test from 'node:test';
 import { judgeThreshold, parseThreshold, completeThresholds }
   from '../../scripts/lib/results/threshold.mjs';
 import { mergeResults } from '../../scripts/lib/results/merge.mjs';
-import { makeRun } from './synthetic.mjs';
+import { addShares, makeRun } from './synthetic.mjs';
 
 const judge = (expr, run) => judgeThreshold(parseThreshold(expr), run).pass;
 
@@ -17,6 +17,25 @@ test('units are those of the client: a wrong one is refused', () => {
   assert.equal(parseThreshold('server.resources.rss_max < 2MiB').limit, 2 ** 21);
   assert.equal(parseThreshold('resources.cpu_user < 500ms').limit, 0.5);
   assert.equal(parseThreshold('rate.achieved >= 20000/s').limit, 20000);
+});
+
+test('behaviors and targets have metrics of their own', () => {
+  const run = makeRun({});
+  addShares(run, { behaviors: ['walk', 'talk'], targets: ['127.0.0.1:1', 'b'] });
+  run.client.behaviors[1].errors = { reset: 5 };
+  run.client.behaviors[1].rate.achieved_per_s = 90;
+  run.client.behaviors[1].rate.intended = 1000;
+  assert.equal(judge('behaviors.talk.errors.reset == 5', run), true);
+  assert.equal(judge('behaviors.walk.errors.total == 0', run), true);
+  assert.equal(judge('behaviors.talk.rate.achieved <= 90/s', run), true);
+  assert.equal(judge('behaviors.talk.rate.achieved >= 90%', run), true);
+  assert.equal(judge('behaviors.talk.rate.achieved >= 91%', run), false);
+  assert.equal(judge('behaviors.talk.latency.response.p99 < 100s', run), true);
+  assert.equal(judge('targets.127.0.0.1:1.latency.connect.max < 100s', run), true);
+  assert.equal(judge('targets.b.totals.bytes_sent > 1KiB', run), true);
+  assert.throws(() => judge('behaviors.tlak.errors.total == 0', run),
+    /did you mean behaviors\.talk\.errors\.total/);
+  assert.throws(() => parseThreshold('targets.b.rate.achieved > 99%'), { name: 'InputError' });
 });
 
 test('every family of metrics is judged, of both sides', () => {

@@ -13,6 +13,7 @@ import { showText } from '../base/format.mjs';
 // Of all runs of a page together, which stays under 700 KB.
 const ENTRIES_MAX = 1800;
 const HEAT_COLUMNS_MAX = 300;
+const SHARES_DRAWN = 8;
 const HEAT_ROWS_PER_DECADE = 16;
 const SECOND_NS = 1e9;
 const LEVELS = ['connections', 'connecting'];
@@ -130,13 +131,28 @@ function stepsOf(client) {
   });
 }
 
-/** Several targets side by side. */
-function targetsOf({ targets = [] }) {
-  return targets.map(({ name, addresses, totals, errors, latency_ns: latency }) => {
-    const { connect, response } = latenciesOf(latency);
+/** Several targets, or behaviors, side by side. Those with the most responses have columns over
+ *  time: as many as a chart can tell apart. */
+function sharesOf(client, list, parts, most) {
+  const shares = client[list] ?? [];
+  const drawn = shares.filter(({ series }) => series?.length)
+    .sort((a, b) => Number(b.totals.responses) - Number(a.totals.responses))
+    .slice(0, SHARES_DRAWN);
+  return shares.map((share) => {
+    const { connect, response } = latenciesOf(share.latency_ns);
     for (const one of [connect, response]) delete one?.spectrum;
-    return { name: showText(name), addresses, totals, errors: nonZero(errors), connect, response };
+    return { name: showText(share.name), addresses: share.addresses ?? [], totals: share.totals,
+      errors: nonZero(share.errors), rate: share.rate ?? null, connect, response,
+      columns: drawn.includes(share) ? shareColumns(client, share, parts, most) : null };
   });
+}
+
+/** What is drawn of a share: its responses and its percentiles over time. */
+function shareColumns(client, { series }, parts, most) {
+  const { entries, columns } = columnsOf({ ...client, series }, parts, most);
+  addPercentiles(columns, entries);
+  const { t, span, responses, p50, p99 } = columns;
+  return { t, span, responses, p50, p99 };
 }
 
 function serverOf(run, parts, columns, most) {
@@ -264,6 +280,7 @@ export function makeView(run, label, runs = 1) {
   const known = partsOf(client);
   const parts = known ?? wholeOf(client);
   const most = Math.ceil(ENTRIES_MAX / runs);
+  const shareMost = Math.ceil(most / SHARES_DRAWN);
   const { entries, columns } = columnsOf(client, parts, most);
   addPercentiles(columns, entries);
   const { stages, marks, origins_s: origins } = stagesOf(client, known);
@@ -297,7 +314,8 @@ export function makeView(run, label, runs = 1) {
     codec_errors: client.codec_errors ?? null,
     tls_errors: client.tls_errors ?? null,
     connection_ends: client.ends ?? null,
-    targets: targetsOf(client),
+    targets: sharesOf(client, 'targets', parts, shareMost),
+    behaviors: sharesOf(client, 'behaviors', parts, shareMost),
     failures: client.failures ?? [],
     load_stages: stageFigures(client),
     stages: stages.map((one) => ({ ...one, label: showText(one.label) })),

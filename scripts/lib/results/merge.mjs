@@ -80,18 +80,19 @@ function addEntries(entries) {
 }
 
 /** The common length of an entry: the longest among the inputs. */
-function stepOf(documents) {
-  return documents.reduce((step, { series = [] }) => (series.length > 1
+function stepOf(parts) {
+  return parts.reduce((step, { series = [] } = {}) => (series.length > 1
     ? Math.max(step, series[1].t_ns - series[0].t_ns) : step), 1e9);
 }
 
-/** Beside each other: on one grid, shifted by the difference of their starts. */
-function seriesTogether(documents) {
-  const step = stepOf(documents);
+/** Beside each other: on one grid, shifted by the difference of their starts. parts: what has the
+ *  series of each document, or undefined. */
+function seriesTogether(documents, parts = documents) {
+  const step = stepOf(parts);
   const starts = documents.map(({ run }) => Date.parse(run.started_utc) || 0);
   const first = Math.min(...starts);
   const slots = new Map();
-  documents.forEach(({ series = [] }, i) => {
+  parts.forEach(({ series = [] } = {}, i) => {
     const shift = Math.round(((starts[i] - first) * 1e6) / step);
     const own = new Map();
     for (const entry of series) {
@@ -120,9 +121,9 @@ function beginsOf(documents) {
 }
 
 /** One document's series after another's. */
-function seriesInTurn(documents) {
+function seriesInTurn(documents, parts = documents) {
   const begins = beginsOf(documents);
-  return documents.flatMap(({ series = [] }, i) => series
+  return parts.flatMap(({ series = [] } = {}, i) => series
     .map((entry) => ({ ...entry, t_ns: entry.t_ns + begins[i] })));
 }
 
@@ -186,18 +187,22 @@ function addPlan(plans) {
   return { ...first, threads: sum((plan) => plan.threads), load, behaviors };
 }
 
-/** The parts of a list by their names: `steps`, `targets`. */
-function addNamed(documents, list) {
+/** The parts of a list by their names: `steps`, `targets`, `behaviors`. */
+function addNamed(documents, list, together) {
   const lists = documents.map((document) => document[list] ?? []);
   const names = [...new Set(lists.flatMap((parts) => parts.map(({ name }) => name)))];
   return names.map((name) => {
-    const parts = lists.map((all) => all.find((part) => part.name === name)).filter(Boolean);
+    const each = lists.map((all) => all.find((part) => part.name === name));
+    const parts = each.filter(Boolean);
     return { ...parts[0],
       ...(parts[0].addresses ? { addresses: [...new Set(parts.flatMap((one) => one.addresses))] }
         : {}),
       ...(parts[0].totals ? { totals: addCounts(parts.map((part) => part.totals)) } : {}),
       latency_ns: addLatencies(parts.map((part) => part.latency_ns)),
-      errors: addCounts(parts.map((part) => part.errors)) };
+      errors: addCounts(parts.map((part) => part.errors)),
+      ...(parts[0].rate ? { rate: rateOf(parts, together) } : {}),
+      ...(parts[0].series ? { series: together ? seriesTogether(documents, each)
+        : seriesInTurn(documents, each) } : {}) };
   });
 }
 
@@ -312,7 +317,9 @@ export function mergeResults(documents, names) {
     merged.rate = rateOf(documents, together);
     if (together) merged.plan = addPlan(documents.map(({ plan }) => plan));
     merged.steps = addNamed(documents, 'steps');
-    if (first.targets) merged.targets = addNamed(documents, 'targets');
+    for (const list of ['targets', 'behaviors']) {
+      if (first[list]) merged[list] = addNamed(documents, list, together);
+    }
     if (first.stages) merged.stages = addStages(documents, together);
     if (first.clock) merged.clock = clockOf(documents);
     // Repeats: the ranks of one run are not those of another.

@@ -101,9 +101,9 @@ function fromResult(result, path) {
     return found(result.totals[key], /^(wire_)?bytes/.test(key) ? 'bytes' : 'count', null);
   }
   if (head === 'resources') return resources(result, rest.join('.'));
-  if (head === 'steps' || head === 'targets') {
+  if (head === 'steps' || head === 'targets' || head === 'behaviors') {
     const at = rest.findIndex((word) => word === 'latency' || word === 'errors' ||
-      (word === 'totals' && head === 'targets'));
+      ((word === 'totals' || word === 'rate') && head !== 'steps'));
     const name = rest.slice(0, at < 0 ? rest.length : at).join('.');
     const part = (result[head] ?? []).find((one) => one.name === name);
     return part && at > 0 ? fromResult(part, rest.slice(at)) : null;
@@ -149,7 +149,8 @@ export function metricNames({ client, server, watched }) {
     .map((key) => `${prefix}resources.${key}`);
   return ['rate.achieved', 'rate.target', ...resources(''), ...all(client),
     ...(client.steps ?? []).flatMap((step) => latencies(step, `steps.${step.name}.`)),
-    ...(client.targets ?? []).flatMap((target) => all(target, `targets.${target.name}.`)),
+    ...['targets', 'behaviors'].flatMap((list) => (client[list] ?? []).flatMap((share) => [
+      ...all(share, `${list}.${share.name}.`), `${list}.${share.name}.rate.achieved`])),
     ...(server ? all(server, 'server.') : []),
     ...(server || watchedResult({ watched, client }) ? resources('server.') : [])];
 }

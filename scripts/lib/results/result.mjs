@@ -82,16 +82,16 @@ function checkHistograms(file, where, histograms) {
   }
 }
 
-function checkSeries(file, series) {
-  if (!Array.isArray(series)) fail(file, 'series', 'an array', series);
+function checkSeries(file, series, place = 'series') {
+  if (!Array.isArray(series)) fail(file, place, 'an array', series);
   let previous = -1;
   series.forEach((entry, i) => {
-    checkObject(file, `series[${i}]`, entry);
+    checkObject(file, `${place}[${i}]`, entry);
     if (typeof entry.t_ns !== 'number' || entry.t_ns <= previous) {
-      fail(file, `series[${i}].t_ns`, 'a time after the entry before', entry.t_ns);
+      fail(file, `${place}[${i}].t_ns`, 'a time after the entry before', entry.t_ns);
     }
     previous = entry.t_ns;
-    if (entry.buckets !== undefined) checkBuckets(file, `series[${i}].buckets`, entry.buckets);
+    if (entry.buckets !== undefined) checkBuckets(file, `${place}[${i}].buckets`, entry.buckets);
   });
 }
 
@@ -146,13 +146,14 @@ function checkClient(file, document) {
     fail(file, 'validity.valid', 'true or false', document.validity.valid);
   }
   checkObject(file, 'plan', document.plan);
-  for (const list of ['steps', 'targets']) {
+  for (const list of ['steps', 'targets', 'behaviors']) {
     const parts = document[list] ?? [];
     if (!Array.isArray(parts)) fail(file, list, 'an array', parts);
     for (const [i, part] of parts.entries()) {
       checkObject(file, `${list}[${i}]`, part);
       if (typeof part.name !== 'string') fail(file, `${list}[${i}].name`, 'a name', part.name);
       checkHistograms(file, `${list}[${i}].latency_ns`, part.latency_ns ?? {});
+      checkSeries(file, part.series ?? [], `${list}[${i}].series`);
     }
   }
 }

@@ -5,7 +5,7 @@ import { percentileKeys } from './percentiles.mjs';
 import { InputError } from './result.mjs';
 
 const EXPRESSION =
-  /^\s*([A-Za-z0-9_.\- ]+?)\s*(<=|>=|==|<|>)\s*([0-9]*\.?[0-9]+)\s*([a-zA-Zµ%/]*)\s*$/;
+  /^\s*(\S.*?)\s*(<=|>=|==|<|>)\s*([0-9]*\.?[0-9]+)\s*([a-zA-Zµ%/]*)\s*$/;
 const NS = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9 };
 const BYTES = { '': 1, B: 1, kB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 
@@ -21,9 +21,13 @@ function limitUnits(metric) {
     return { units: Object.fromEntries(Object.entries(NS).map(([unit, ns]) => [unit, ns / 1e9])),
       what: 'ns, us, ms or s' };
   }
-  if (/^(resources\.rss_max|totals\.bytes_(sent|received))$/.test(name)) return { units: BYTES };
-  if (/(^|\.)rate\.achieved$/.test(name)) return { units: { '': 1, '/s': 1 }, percent: true };
-  if (/(^|\.)rate\.target$/.test(name)) return { units: { '': 1, '/s': 1 } };
+  if (/(^|\.)(resources\.rss_max|totals\.(wire_)?bytes_(sent|received))$/.test(name)) {
+    return { units: BYTES };
+  }
+  // What was due at a target is not known to all: there is no percentage of it.
+  if (/(^|\.)rate\.(achieved|target)$/.test(name)) {
+    return { units: { '': 1, '/s': 1 }, percent: /^(?!targets\.).*achieved$/.test(name) };
+  }
   return { units: { '': 1 }, percent: /(^|\.)errors\./.test(name) && name === metric };
 }
 const COMPARE = { '<': (a, b) => a < b, '<=': (a, b) => a <= b, '>': (a, b) => a > b,
@@ -71,7 +75,8 @@ export function parseThreshold(expr) {
 }
 
 const LATENCY =
-  /^(?:server\.|(steps|targets)\.(.+)\.|stages\.([1-9]\d*)\.)?latency\.([^.]+)\.([^.]+)$/;
+  /^(?:server\.|(steps|targets|behaviors)\.(.+)\.|stages\.([1-9]\d*)\.)?latency\.([^.]+)\.([^.]+)$/;
+const PART = /^((?:steps|stages|targets|behaviors)\..+)\.(?:errors|rate)\.[^.]+$/;
 const LATENCY_FIGURES = new Set(['count', 'min', 'mean', 'stddev', 'max', 'censored', 'over_range',
   ...percentileKeys()]);
 
@@ -87,6 +92,8 @@ function latencyExists(run, metric) {
 }
 
 function rateOf(run, metric) {
+  const [, list, name] = /^(targets|behaviors)\.(.+)\.rate\.[^.]+$/.exec(metric) ?? [];
+  if (list) return run.client[list]?.find((one) => one.name === name)?.rate;
   return /^stages\./.test(metric) ? run.client.stages?.[Number(metric.split('.')[1]) - 1]?.rate
     : run.client.rate;
 }
@@ -125,7 +132,7 @@ export function judgeThreshold(threshold, run) {
   }
   let { value } = found;
   if (percent) {
-    const [, scope] = /^((?:steps|stages|targets)\..+)\.(?:errors|rate)\.[^.]+$/.exec(metric) ?? [];
+    const [, scope] = PART.exec(metric) ?? [];
     // Of what was due (drawn), not of what was asked: chance is no failure. Of the requests that
     // were sent: what never began is in response alone.
     const whole = /(^|\.)rate\./.test(metric)

@@ -7,11 +7,16 @@ import { chartIntervals, chartPairChanges, chartPairSpread, chartPairValues } fr
 import { chartOverlayErrors, chartOverlayLatency, chartOverlayRate } from './several.mjs';
 import { percentileKeys } from '../../results/percentiles.mjs';
 import { chartBytes, chartConnections, chartErrors, chartHeat, chartRate, chartResponse,
-  chartServerErrors, chartServerSamples } from './time.mjs';
+  chartServerErrors, chartServerSamples, chartShareRate, chartShareResponse } from './time.mjs';
 
 const always = () => true;
 /** Some of it was measured, and not only given up. */
 const isMeasured = ({ count, censored }) => Number(count) > Number(censored ?? 0);
+/** Charts of the behaviors, or of the targets, where they are told apart. */
+const shareCharts = (list, word) => [['response', chartShareResponse], ['rate', chartShareRate]]
+  .map(([what, draw]) => ({ name: `${word}_${what}`, height: 330, time: true,
+    draw: (view, theme) => draw(view, theme, list),
+    when: (view) => view[list].some(({ columns }) => columns) }));
 const hasErrors = (view) => Object.keys(view.errors).length > 0;
 
 /** Charts of one run, in the order of the page. height in pixels; wide spans both columns. */
@@ -31,6 +36,8 @@ export const RUN_CHARTS = [
   { name: 'steps', draw: chartSteps, wide: true,
     when: (view) => view.steps.filter((step) => step.latency.response).length > 1,
     height: (view) => 120 + 34 * view.steps.length },
+  ...shareCharts('behaviors', 'behavior'),
+  ...shareCharts('targets', 'target'),
   { name: 'server_spectrum', draw: chartServerSpectrum, height: 340, wide: true,
     when: (view) => view.server && Object.keys(view.server.latency).length },
   { name: 'server_samples', draw: chartServerSamples, height: 300, wide: true, time: true,

@@ -86,6 +86,33 @@ export function chartResponse(view, theme) {
     formatter: axisTooltip(columns, (value) => formatNs(value)) });
 }
 
+/** The behaviors (or targets) whose columns the view has, one line or two each. */
+function shareChart(view, theme, list, { title, hint, keys, yAxis, format }) {
+  const shares = view[list].filter(({ columns }) => columns);
+  const series = shares.flatMap(({ name, columns }, i) => keys.map(([key, word], k) =>
+    lineSeries(word ? `${name}, ${word}` : name, pairs(columns, key), k === 0
+      ? { ...lineLook(theme, i), dash: 'solid', width: 2.5 }
+      : { ...lineLook(theme, i), dash: [7, 3], width: 1.5 })));
+  const more = view[list].length - shares.length;
+  return timeChart(view, theme, { title, series, yAxis,
+    hint: more > 0 ? `${hint}; without the ${more} that had the fewest responses` : hint,
+    formatter: axisTooltip(shares[0].columns, format) });
+}
+
+const SHARE_WORDS = { behaviors: 'behavior', targets: 'target' };
+
+export function chartShareResponse(view, theme, list) {
+  return shareChart(view, theme, list, { title: `Response time by ${SHARE_WORDS[list]}`,
+    hint: 'p50 and p99 of each second (2 digits)', keys: [['p50', 'p50'], ['p99', 'p99']],
+    yAxis: latencyAxis(theme), format: (value) => formatNs(value) });
+}
+
+export function chartShareRate(view, theme, list) {
+  return shareChart(view, theme, list, { title: `Responses by ${SHARE_WORDS[list]}`,
+    hint: 'per second', keys: [['responses', '']], yAxis: valueAxis(theme, formatRate, HEADROOM),
+    format: formatRate });
+}
+
 function lowest(values) {
   return values.reduce((low, value) => (value < low ? value : low), Infinity);
 }

@@ -13,8 +13,8 @@ import { METRICS_SHOWN, formatMetric, metricOf } from '../../results/metrics.mjs
 import { tilesOf } from './cards.mjs';
 import { failuresPanels } from './failures.mjs';
 import { facts, fold, table, verdicts } from './html.mjs';
-import { arrivalsTable, codecTable, hostsTable, latencyTables, resourceTable, serversTable,
-  sidesTable, stagesTable, targetsTable, thresholdTable } from './tables.mjs';
+import { arrivalsTable, behaviorsTable, codecTable, hostsTable, latencyTables, resourceTable,
+  serversTable, sidesTable, stagesTable, targetsTable, thresholdTable } from './tables.mjs';
 import { verdictsOf } from './verdicts.mjs';
 
 export { table, verdict } from './html.mjs';
@@ -46,7 +46,7 @@ function runSection(view, index) {
     `${stopped}${model ? ` · ${servers}, model ${escapeHtml(model)}` : ''}</p>` +
     `${verdicts(verdictsOf(view))}${tilesOf(view)}` +
     `<div class="charts">${failuresPanels(view)}${charts.join('\n')}${arrivalsTable(view)}` +
-    `${stagesTable(view)}${targetsTable(view)}` +
+    `${stagesTable(view)}${behaviorsTable(view)}${targetsTable(view)}` +
     `${latencyTables(view)}${thresholdTable([view])}${sidesTable(view)}` +
     `${hostsTable(view)}${serversTable(view)}${codecTable(view)}${resourceTable(view)}</div>` +
     folded(view);

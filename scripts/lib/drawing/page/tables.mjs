@@ -65,20 +65,31 @@ export function stagesTable({ load_stages: stages }) {
   }));
 }
 
-/** The targets of the run side by side, where they are told apart. */
-export function targetsTable({ targets }) {
-  if (!targets?.length) return '';
-  const head = ['target', 'address', 'connects', 'made', 'requests', 'responses', 'connect p50',
-    'p99', 'response p50', 'p99', 'sent', 'received', 'errors'];
+/** The targets, or the behaviors, of the run side by side, where they are told apart. */
+function sharesTable(title, word, shares, of) {
+  if (!shares?.length) return '';
+  const head = [word, ...(of ? [of.name] : []), 'connects', 'made', 'achieved', 'requests',
+    'responses', 'connect p50', 'p99', 'response p50', 'p99', 'sent', 'received', 'errors'];
   const figure = (latency, key) => (latency
     ? (latency.at_least.includes(key) ? '≥ ' : '') + formatNs(latency[key]) : '–');
-  return table('Targets', head, targets.map(({ name, addresses, totals, errors, ...latency }) => [
-    name, addresses.join(', '), formatCount(totals.connects_attempted),
-    formatCount(totals.connects_ok), formatCount(totals.requests), formatCount(totals.responses),
+  return table(title, head, shares.map((share) => [
+    share.name, ...(of ? [of.read(share)] : []), formatCount(share.totals.connects_attempted),
+    formatCount(share.totals.connects_ok),
+    share.rate ? formatRate(share.rate.achieved_per_s) : '–',
+    formatCount(share.totals.requests), formatCount(share.totals.responses),
     ...['connect', 'response'].flatMap((kind) => ['p50', 'p99'].map((key) =>
-      figure(latency[kind], key))),
-    formatBytes(totals.bytes_sent), formatBytes(totals.bytes_received),
-    formatCount(errorsTotal(errors))]));
+      figure(share[kind], key))),
+    formatBytes(share.totals.bytes_sent), formatBytes(share.totals.bytes_received),
+    formatCount(errorsTotal(share.errors))]));
+}
+
+export function targetsTable({ targets }) {
+  return sharesTable('Targets', 'target', targets,
+    { name: 'address', read: ({ addresses }) => addresses.join(', ') });
+}
+
+export function behaviorsTable({ behaviors }) {
+  return sharesTable('Behaviors', 'behavior', behaviors);
 }
 
 /** What was measured: { expr, value, at_least, pass }. */
