@@ -229,14 +229,9 @@ const char *hosts_name(const struct run *run, uint32_t rank, char text[HOSTS_NAM
 static void hosts__add_figures(struct cJSON *item, const struct run_host *host)
 {
     const uint64_t *totals = host->counters.totals;
-    static const enum total_kind KINDS[] = {
-        TOTAL_CONNECTS_ATTEMPTED, TOTAL_CONNECTS_OK,         TOTAL_ITERATIONS,
-        TOTAL_REQUESTS,           TOTAL_RESPONSES,           TOTAL_MESSAGES_SENT,
-        TOTAL_BYTES_SENT,         TOTAL_BYTES_RECEIVED,      TOTAL_MESSAGES_RECEIVED,
-        TOTAL_CONNECTIONS_CLEAN,  TOTAL_CONNECTIONS_ABNORMAL};
     struct cJSON *sums = json_add_item(item, "totals", cJSON_CreateObject());
-    for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
-        json_add_u64(sums, total_key(KINDS[i]), totals[KINDS[i]]);
+    for (int i = 0; i < TOTAL_KINDS; i++) {
+        json_add_u64(sums, total_key((enum total_kind)i), totals[i]);
     }
     json_add_u64(item, "errors", counters_errors_sum(&host->counters));
     for (int i = 0; i < NUMBERS_COUNT; i++) {

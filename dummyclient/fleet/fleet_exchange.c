@@ -44,7 +44,7 @@ static void fleet__take_of_member(struct fleet_rank *rank, enum fleet_message ki
     }
 }
 
-static void fleet__take_of_leader(struct fleet *fleet, enum fleet_message kind, struct unpack *body)
+void fleet_take_of_leader(struct fleet *fleet, enum fleet_message kind, struct unpack *body)
 {
     if (kind == FLEET_ORDERS) {
         int64_t offset_ns = fleet->ranks[fleet->rank].clock_offset_ns;
@@ -65,7 +65,7 @@ static void fleet__take_all(struct fleet *fleet)
         if (fleet_is_leader(fleet)) {
             fleet__take_of_member(&fleet->ranks[from], kind, &body);
         } else if (from == 0) {
-            fleet__take_of_leader(fleet, kind, &body);
+            fleet_take_of_leader(fleet, kind, &body);
         }
     }
 }

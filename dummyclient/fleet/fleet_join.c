@@ -208,8 +208,11 @@ bool fleet_measure_clock(struct fleet *fleet)
             break;
         }
         pack_i64(fleet_message(fleet, FLEET_PING), clock_now_ns());
-        if (!fleet_send(fleet, 0) || !fleet__await(fleet, until_ns, true, &from, &kind, &body) ||
-            kind != FLEET_PONG) {
+        if (!fleet_send(fleet, 0) || !fleet__await(fleet, until_ns, true, &from, &kind, &body)) {
+            break;
+        }
+        if (kind != FLEET_PONG) { /* the leader waits no longer, and nothing that it says is lost */
+            fleet_take_of_leader(fleet, kind, &body);
             break;
         }
         int64_t back_ns = clock_now_ns();

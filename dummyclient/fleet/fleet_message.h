@@ -27,6 +27,8 @@ bool fleet_send(struct fleet *fleet, uint32_t to);
 bool fleet_receive(struct fleet *fleet, uint32_t *from, enum fleet_message *kind,
                    struct unpack *body);
 
+/* A member takes a message of the leader: orders, the end, a request for its clock. */
+void fleet_take_of_leader(struct fleet *fleet, enum fleet_message kind, struct unpack *body);
 /* A member's answer to FLEET_SYNC: pings the leader, and sends it the outcome. */
 bool fleet_measure_clock(struct fleet *fleet);
 void fleet_pack_hello(const struct fleet_hello *hello, struct pack *pack);

@@ -22,7 +22,7 @@ static bool plan__same_text(const char *one, const char *other)
 }
 
 /* But for the server's name. --tls and the like give each target a copy of its own. Where sessions
- * are resumed, each target of the scenario has those of its own server. */
+ * are resumed, each server (by host and port) has its own. */
 static bool plan__tls_same(const struct tls_settings *one, const struct tls_settings *other)
 {
     return one == other ||
@@ -37,11 +37,13 @@ static bool plan__tls_same(const struct tls_settings *one, const struct tls_sett
 }
 
 static struct tls_context *plan__tls_find(const struct plan_tls *tls,
-                                          const struct tls_settings *settings, const char *name)
+                                          const struct tls_settings *settings, const char *name,
+                                          const char *address)
 {
     for (uint32_t i = 0; i < tls->count; i++) {
         if (plan__tls_same(tls->contexts[i].settings, settings) &&
-            strcmp(tls->contexts[i].name, name) == 0) {
+            strcmp(tls->contexts[i].name, name) == 0 &&
+            (!settings->resume || plan__same_text(tls->contexts[i].address, address))) {
             return tls->contexts[i].context;
         }
     }
@@ -86,7 +88,7 @@ static struct tls_context *plan__tls_context(struct plan *plan,
     }
     /* The sides of a duet share nothing: a session of one must not be resumed at the other. */
     struct tls_context *context =
-        plan->sides > 1 ? NULL : plan__tls_find(tls, settings, next->name);
+        plan->sides > 1 ? NULL : plan__tls_find(tls, settings, next->name, address);
     if (context != NULL) {
         return context;
     }
@@ -97,6 +99,7 @@ static struct tls_context *plan__tls_context(struct plan *plan,
         return NULL;
     }
     next->settings = settings;
+    next->address = address;
     next->context = context;
     tls->count++;
     return context;

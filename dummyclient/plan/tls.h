@@ -11,6 +11,7 @@ struct plan;
 struct plan_tls_context {
     const struct tls_settings *settings; /* of the scenario */
     char name[320];                      /* of the server; empty: it is not known */
+    const char *address;                 /* the same as given; NULL: known only in the run */
     struct tls_context *context;
 };
 

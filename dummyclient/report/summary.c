@@ -180,7 +180,7 @@ static void summary__print_percentile(const struct histogram *histogram, const c
 {
     char text[UNITS_TEXT_BYTES_MAX];
     struct histogram_bounds bounds = histogram_percentile(histogram, percentile);
-    fprintf(file, "  %s %s%s", name, bounds.high_ns > bounds.low_ns ? ">=" : "",
+    fprintf(file, "%s %s%s", name, bounds.high_ns > bounds.low_ns ? ">=" : "",
             units_format_duration(bounds.low_ns, text));
 }
 
@@ -191,12 +191,13 @@ static void summary__print_latency(const struct run *run, enum latency_kind kind
         double percentile;
     } COLUMNS[] = {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p99.9", 99.9}, {"max", 100}};
     const struct histogram *histogram = &run->figures.latency[kind];
-    fprintf(file, "  %-12s", latency_key(kind));
+    fprintf(file, "  %-13s ", latency_key(kind)); /* as long as tls_handshake */
     if (histogram_count(histogram) == 0) {
-        fprintf(file, "  nothing was measured\n");
+        fprintf(file, "nothing was measured\n");
         return;
     }
     for (size_t i = 0; i < sizeof(COLUMNS) / sizeof(COLUMNS[0]); i++) {
+        fputs(i > 0 ? "  " : "", file);
         summary__print_percentile(histogram, COLUMNS[i].name, COLUMNS[i].percentile, file);
     }
     const char *separator = "  (";
@@ -223,7 +224,9 @@ static void summary__print_step(const struct figures_step *step, const char *nam
     fprintf(file, "    %-20s %s", printable_text(name, safe, sizeof safe),
             units_format_count((uint64_t)histogram_count(response), text));
     if (histogram_count(response) > 0) {
+        fputs("  ", file);
         summary__print_percentile(response, "p50", 50, file);
+        fputs("  ", file);
         summary__print_percentile(response, "p99", 99, file);
     }
     const char *separator = "  errors ";

@@ -228,7 +228,7 @@ static void session__heed_tls(struct session *session, int64_t now_ns)
         return;
     }
     if (session_tls_has_failed(session)) {
-        session_blame(session, ERROR_KIND_TLS_HANDSHAKE);
+        session_blame(session, session_tls_error(session));
         session_finish(session); /* no reset: the peer is to get the alert, which says why */
         session__handle_frames(session); /* what is kept is counted, and not answered */
     } else if (session->tls->peer_ended && !reassembly_has_run(&session->reassembly)) {

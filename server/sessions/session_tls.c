@@ -53,6 +53,12 @@ static void session__tls_failed(struct session *session)
     }
 }
 
+enum error_kind session_tls_error(const struct session *session)
+{
+    return session->tls->fault == TLS_FAULT_MEMORY ? ERROR_KIND_LOCAL_LIMIT
+                                                   : ERROR_KIND_TLS_HANDSHAKE;
+}
+
 void session_tls_overdue(struct session *session)
 {
     session->tls->failed = true;
@@ -146,8 +152,7 @@ static void session__seal_more(struct session *session)
     int count = send_queue_peek(&session->output, spans, SESSION_TLS_SPANS_MAX);
     if (!tls_write(own->tls, spans, count, &taken_bytes)) {
         session__tls_failed(session);
-        session_blame(session, own->fault == TLS_FAULT_MEMORY ? ERROR_KIND_LOCAL_LIMIT
-                                                              : ERROR_KIND_TLS_HANDSHAKE);
+        session_blame(session, session_tls_error(session));
         session->abort = true;
         return;
     }

@@ -49,6 +49,9 @@ void session_tls_overdue(struct session *session);
 /* Why it failed, for a person; an empty text: it has not. */
 void session_tls_explain(const struct session *session, struct error *error);
 
+/* What that is counted as. */
+enum error_kind session_tls_error(const struct session *session);
+
 static inline bool session_tls_has_failed(const struct session *session)
 {
     return session->tls->failed;

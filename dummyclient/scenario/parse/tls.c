@@ -12,6 +12,21 @@ static void tls__file(struct parse *parse, const cJSON *json, void *place)
     *path = parse_path(parse, json->valuestring);
 }
 
+/* A name of the host, as it is sent to the server (RFC 6066, 3: no address), or an IP address,
+ * which is what the certificate is checked for, and is not sent. */
+static void tls__server_name(struct parse *parse, const cJSON *json, void *place)
+{
+    const char *name = json->valuestring;
+    (void)place;
+    size_t host = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_");
+    size_t ipv6 = strspn(name, "abcdefABCDEF0123456789.:"); /* "localhost:7777" is none */
+    if (name[0] == '\0' || (name[host] != '\0' && name[ipv6] != '\0')) {
+        reader_expected(&parse->reader, json,
+                        "the name of a host (\"www.example.org\"; letters, "
+                        "digits, '.', '-' and '_'), or an IP address");
+    }
+}
+
 /* The words are numbered from 0, and the versions from 1.2 on. */
 static void tls__version(struct parse *parse, const cJSON *json, void *place)
 {
@@ -22,13 +37,24 @@ static void tls__version(struct parse *parse, const cJSON *json, void *place)
 
 /* One protocol name, added to the list at `into`; returns what is behind it. NULL, and reported: it
  * is none. */
+static bool tls__is_plain_text(const char *text)
+{
+    size_t i = 0;
+    while (text[i] > ' ' && text[i] <= '~') {
+        i++;
+    }
+    return text[i] == '\0';
+}
+
 static char *tls__add_protocol(struct parse *parse, const cJSON *json, char *into, bool first)
 {
     const char *name = cJSON_IsString(json) ? json->valuestring : "";
     size_t bytes = strlen(name);
-    if (bytes == 0 || bytes > TLS_ALPN_NAME_BYTES_MAX || strchr(name, ',') != NULL) {
+    if (bytes == 0 || bytes > TLS_ALPN_NAME_BYTES_MAX || strchr(name, ',') != NULL ||
+        !tls__is_plain_text(name)) {
         reader_expected(&parse->reader, json,
-                        "the name of a protocol, such as \"h2\", or an array of them");
+                        "the name of a protocol, such as \"h2\" (at most 255 visible characters), "
+                        "or an array of them");
         return NULL;
     }
     if (!first) {
@@ -68,8 +94,8 @@ static void tls__alpn(struct parse *parse, const cJSON *json, void *place)
 
 static const struct key tls__keys[] = {
     {"start", KEY_WORD(struct scenario_tls, by_step, "connect", "step")},
-    {"server_name", KEY_TEXT(struct scenario_tls, settings.server_name),
-     .high = TLS_NAME_BYTES_MAX},
+    {"server_name", KEY_TEXT(struct scenario_tls, settings.server_name), .high = TLS_NAME_BYTES_MAX,
+     .then = tls__server_name},
     {"verify", KEY_BOOL(struct scenario_tls, settings.verify), .preset = 1},
     {"ca", TLS_FILE(ca_path)},
     {"cert", TLS_FILE(cert_path)},

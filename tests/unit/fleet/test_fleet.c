@@ -371,6 +371,21 @@ static void test_reports_come_whole(void **state)
     close_ranks(2);
 }
 
+/* A member that is slow to measure its clock is not waited for: the end comes in place of an
+ * answer. */
+static void test_the_end_within_a_measurement_is_heard(void **state)
+{
+    (void)state;
+    static const uint8_t SYNC[] = {2};
+    struct fleet_status status = {.workers_running = 0};
+    open_ranks(2);
+    box_send(&boxes[0], 1, SYNC, sizeof SYNC);
+    assert_true(fleet_leave(&fleets[0]));
+    fleet_exchange(&fleets[1], &status, clock_now_ns());
+    assert_true(fleets[1].done);
+    close_ranks(2);
+}
+
 static void test_messages_that_are_none_do_no_harm(void **state)
 {
     (void)state;
@@ -422,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_own_sleep_is_not_the_others_silence),
         cmocka_unit_test(test_a_sign_of_death_makes_silence_short),
         cmocka_unit_test(test_reports_come_whole),
+        cmocka_unit_test(test_the_end_within_a_measurement_is_heard),
         cmocka_unit_test(test_messages_that_are_none_do_no_harm),
         cmocka_unit_test(test_alone_nothing_is_sent),
     };

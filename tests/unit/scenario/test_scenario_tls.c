@@ -94,12 +94,14 @@ static void test_wrong_settings(void **state)
         {TLS("{ 'min_version': '1.3', 'max_version': '1.2' }"),
          ": `target.tls.max_version`: expected at least `min_version`, found less"},
         {TLS("{ 'alpn': 'h2,http/1.1' }"), ": `target.tls.alpn`: expected the name of a protocol, "
-                                           "such as 'h2', or an array of them, found "
+                                           "such as 'h2' (at most 255 visible characters), "
+                                           "or an array of them, found "
                                            "'h2,http/1.1'"},
         {TLS("{ 'alpn': [] }"),
          ": `target.tls.alpn`: expected 1 to 16 names of protocols, found 0"},
         {TLS("{ 'alpn': [ 'h2', 1 ] }"), ": `target.tls.alpn[1]`: expected the name of a protocol, "
-                                         "such as 'h2', or an array of them, found 1"},
+                                         "such as 'h2' (at most 255 visible characters), "
+                                         "or an array of them, found 1"},
         {TLS("{ 'start': 'later' }"),
          ": `target.tls.start`: expected 'connect' or 'step', found 'later'"},
         {"{ 'targets': [ { 'tls': { 'start': 'step' } }, { 'tls': true } ], " BEHAVIOR(LOOP),
