@@ -9,6 +9,8 @@
 
 #include "proto/frame.h"
 
+#include <string.h>
+
 /* The state of decode() for one message: all zero at its beginning. */
 struct frame_progress {
     size_t needed_bytes;    /* FRAME_PARTIAL: the least total */
@@ -136,7 +138,20 @@ extern const struct codec codec_websocket;
 const struct codec *codec_of(const struct framing *framing);
 /* Lines for scan(), which end with LF or CRLF: the one that begins at data[at]. False: its end has
  * not come; scan->searched_bytes, of the bytes from `at` on, are not searched again. */
-bool codec_find_line(struct codec_scan *scan, const uint8_t *data, size_t bytes, size_t at,
-                     size_t *end, size_t *next);
+static inline bool codec_find_line(struct codec_scan *scan, const uint8_t *data, size_t bytes,
+                                   size_t at, size_t *end, size_t *next)
+{
+    size_t from = at + scan->searched_bytes;
+    const uint8_t *found = from < bytes ? memchr(data + from, '\n', bytes - from) : NULL;
+    if (found == NULL) {
+        scan->searched_bytes = (uint32_t)(bytes - at);
+        return false;
+    }
+    scan->searched_bytes = 0;
+    *next = (size_t)(found - data) + 1;
+    *end = *next - 1;
+    *end -= *end > at && data[*end - 1] == '\r';
+    return true;
+}
 /* encoded_bytes of messages that are nothing but their body. */
 uint64_t codec_body_bytes(const struct framing *framing, uint32_t id, uint32_t body_bytes);

@@ -43,22 +43,42 @@ static uint8_t http__lower(uint8_t c)
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
 }
 
-/* The value of the header field on the line when it is this one (a name in lower case). */
-static const uint8_t *http__value(const uint8_t *line, size_t bytes, const char *name,
-                                  size_t *value_bytes)
+/* Are these 8 bytes the word's (in lower case, of letters and -) in any case? Of a -, which is
+ * taken for a CR, it is to be seen apart. */
+static inline bool http__same8(const uint8_t *text, const char *word)
 {
-    if (bytes == 0 || http__lower(line[0]) != (uint8_t)name[0]) {
-        return NULL; /* as most lines */
+    uint64_t found;
+    uint64_t wanted;
+    memcpy(&found, text, sizeof found);
+    memcpy(&wanted, word, sizeof wanted);
+    return (found | UINT64_C(0x2020202020202020)) == wanted;
+}
+
+/* The header fields that say where a response ends. By the length of the name: most lines are told
+ * apart by that. */
+enum http_field { HTTP_OTHER, HTTP_CONTENT_LENGTH, HTTP_TRANSFER_ENCODING, HTTP_CONNECTION };
+static enum http_field http__name(const uint8_t *name, size_t bytes)
+{
+    switch (bytes) {
+    case sizeof "content-length" - 1:
+        return http__same8(name, "content-") && name[7] == '-' && http__same8(name + 6, "t-length")
+                   ? HTTP_CONTENT_LENGTH
+                   : HTTP_OTHER;
+    case sizeof "transfer-encoding" - 1:
+        return http__same8(name, "transfer") && name[8] == '-' && http__same8(name + 9, "encoding")
+                   ? HTTP_TRANSFER_ENCODING
+                   : HTTP_OTHER;
+    case sizeof "connection" - 1:
+        return http__same8(name, "connecti") && http__same8(name + 2, "nnection") ? HTTP_CONNECTION
+                                                                                  : HTTP_OTHER;
+    default:
+        return HTTP_OTHER;
     }
-    size_t at = strlen(name);
-    if (bytes <= at || line[at] != ':') {
-        return NULL;
-    }
-    for (size_t i = 1; i < at; i++) {
-        if (http__lower(line[i]) != (uint8_t)name[i]) {
-            return NULL;
-        }
-    }
+}
+
+/* What is behind the colon at line[at], without the spaces around it. */
+static const uint8_t *http__value(const uint8_t *line, size_t bytes, size_t at, size_t *value_bytes)
+{
     do {
         at++;
     } while (at < bytes && (line[at] == ' ' || line[at] == '\t'));
@@ -127,9 +147,13 @@ static enum frame_status http__refuse(struct codec_scan *scan, const char *expec
 static enum frame_status http__status_line(struct codec_scan *scan, const uint8_t *line,
                                            size_t bytes)
 {
-    uint64_t number = 0;
-    if (bytes < 12 || memcmp(line, HTTP_BEGIN, HTTP_BEGIN_BYTES) != 0 || line[8] != ' ' ||
-        !http__number(line + 9, 3, 10, &number) || number < 100 || number > 999) {
+    uint32_t number = 0;
+    bool begins = bytes >= 12 && memcmp(line, HTTP_BEGIN, HTTP_BEGIN_BYTES) == 0 && line[8] == ' ';
+    for (size_t i = 9; i < 12 && begins; i++) {
+        begins = line[i] >= '0' && line[i] <= '9';
+        number = number * 10 + (uint32_t)(line[i] - '0');
+    }
+    if (!begins || number < 100) {
         return http__refuse(scan, "the head of an HTTP/1.1 response");
     }
     scan->http.status = (uint16_t)number;
@@ -145,8 +169,9 @@ static enum frame_status http__length(struct codec_scan *scan, const uint8_t *va
         if (value[i] < '0' || value[i] > '9') {
             return http__refuse(scan, "Content-Length in digits");
         }
+        length = length * 10 + (uint64_t)(value[i] - '0'); /* too many are refused below */
     }
-    if (!http__number(value, bytes, 10, &length)) {
+    if (bytes < 1 || bytes > 14) {
         return http__refuse(scan, "a Content-Length of 1 to 14 digits");
     }
     if (scan->http.has_length && length != scan->http.length) {
@@ -157,27 +182,43 @@ static enum frame_status http__length(struct codec_scan *scan, const uint8_t *va
     return FRAME_PARTIAL;
 }
 
+static enum frame_status http__connection(struct codec_scan *scan, const uint8_t *value,
+                                          size_t bytes)
+{
+    if (bytes == sizeof "keep-alive" - 1 && http__same8(value + 2, "ep-alive") && value[4] == '-' &&
+        http__lower(value[0]) == 'k' && http__lower(value[1]) == 'e') {
+        scan->closes = false; /* as most servers say */
+    } else {
+        scan->closes = http__lists(value, bytes, "close", true) ||
+                       (scan->closes && !http__lists(value, bytes, "keep-alive", true));
+    }
+    return FRAME_PARTIAL;
+}
+
 static enum frame_status http__field(struct codec_scan *scan, const uint8_t *line, size_t bytes)
 {
     size_t value_bytes = 0;
-    const uint8_t *value = NULL;
     if (line[0] == ' ' || line[0] == '\t') {
         return http__refuse(scan, "a header field on one line (a line that begins with a space "
                                   "continues the one before, which is obsolete)");
     }
-    if (memchr(line, ':', bytes) == NULL) {
+    const uint8_t *colon = memchr(line, ':', bytes);
+    if (colon == NULL) {
         return http__refuse(scan, "a header field, \"name: value\"");
     }
-    if ((value = http__value(line, bytes, "content-length", &value_bytes)) != NULL) {
+    enum http_field field = http__name(line, (size_t)(colon - line));
+    if (field == HTTP_OTHER) {
+        return FRAME_PARTIAL;
+    }
+    const uint8_t *value = http__value(line, bytes, (size_t)(colon - line), &value_bytes);
+    if (field == HTTP_CONTENT_LENGTH) {
         return http__length(scan, value, value_bytes);
     }
-    if ((value = http__value(line, bytes, "transfer-encoding", &value_bytes)) != NULL) {
-        scan->http.is_coded = true;
-        scan->http.is_chunked = http__lists(value, value_bytes, "chunked", false);
-    } else if ((value = http__value(line, bytes, "connection", &value_bytes)) != NULL) {
-        scan->closes = http__lists(value, value_bytes, "close", true) ||
-                       (scan->closes && !http__lists(value, value_bytes, "keep-alive", true));
+    if (field == HTTP_CONNECTION) {
+        return http__connection(scan, value, value_bytes);
     }
+    scan->http.is_coded = true;
+    scan->http.is_chunked = http__lists(value, value_bytes, "chunked", false);
     return FRAME_PARTIAL;
 }
 
@@ -283,7 +324,8 @@ static enum frame_status http__lines(struct http_stream *stream, struct codec_sc
         if (scan->http.lines_bytes > HTTP_HEAD_BYTES_MAX) {
             return http__refuse_long(scan, of_head);
         }
-        status = http__line(stream, scan, data + at, end - at);
+        status = before == HTTP_FIELDS && end > at ? http__field(scan, data + at, end - at)
+                                                   : http__line(stream, scan, data + at, end - at);
         at = next;
         goes_on = status == FRAME_PARTIAL &&
                   (scan->http.state == HTTP_FIELDS || scan->http.state == HTTP_TRAILERS ||

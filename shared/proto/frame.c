@@ -152,22 +152,6 @@ bool framing_is_scanned(const struct framing *framing)
     return codec_of(framing)->scan != NULL;
 }
 
-bool codec_find_line(struct codec_scan *scan, const uint8_t *data, size_t bytes, size_t at,
-                     size_t *end, size_t *next)
-{
-    size_t from = at + scan->searched_bytes;
-    const uint8_t *found = from < bytes ? memchr(data + from, '\n', bytes - from) : NULL;
-    if (found == NULL) {
-        scan->searched_bytes = (uint32_t)(bytes - at);
-        return false;
-    }
-    scan->searched_bytes = 0;
-    *next = (size_t)(found - data) + 1;
-    *end = *next - 1;
-    *end -= *end > at && data[*end - 1] == '\r';
-    return true;
-}
-
 enum frame_status frame_decode(const struct framing *framing, const uint8_t *data, size_t bytes,
                                struct frame *frame, size_t *needed_bytes)
 {

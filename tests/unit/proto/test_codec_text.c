@@ -32,6 +32,11 @@ static const struct text MESSAGES[] = {
      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked \r\n\r\n"},
     {&RESP, ":+5\r\n", NULL},
     {&HTTP, "HTTP/1.1 200 OK\nContent-Length: 2\n\nok", NULL}, /* as careless servers end lines */
+    {&HTTP, "HTTP/1.1 200 OK\r\ncOnTeNt-LeNgTh:\t 2 \r\n\r\nok", NULL},
+    {&HTTP,
+     "HTTP/1.1 200 OK\r\nContent\rLength: 9\r\nContent-Lengti: 9\r\nTransfer\rEncoding: chunked"
+     "\r\nTransfer-Encodinh: chunked\r\nCONTENT-LENGTH:2\r\n\r\nok",
+     NULL}, /* names that only look alike */
     {&HTTP,
      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1A;x=y\r\n"
      "abcdefghijklmnopqrstuvwxyz\r\n0\r\n\r\n",
