@@ -1,0 +1,204 @@
+// One scenario against two servers at the same time: what each side sends is the same, to the byte,
+// and a server that stands still does not hold up the other side.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import test from 'node:test';
+import { assertOneLine, endServer, fileFor, folderFor, LIMIT, resultOf, runClient, runServer, said,
+  TAME } from './harness.mjs';
+
+const SIDES = ['a', 'b'];
+
+/** An echo server that keeps what each connection sent: streams. hold(): it answers no more, until
+ *  release(). */
+async function record(t) {
+  const streams = [];
+  const sockets = new Set();
+  let held = null;
+  const server = net.createServer({ noDelay: true }, (socket) => {
+    const stream = { bytes: Buffer.alloc(0) };
+    const say = (chunk) => { if (!socket.destroyed) socket.write(chunk); };
+    streams.push(stream);
+    sockets.add(socket);
+    socket.on('error', () => {}).on('close', () => sockets.delete(socket));
+    socket.on('data', (chunk) => {
+      stream.bytes = Buffer.concat([stream.bytes, chunk]);
+      if (held) held.push(() => say(chunk)); else say(chunk);
+    });
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return { port: server.address().port, streams,
+    hold: () => { held ??= []; },
+    release: () => { for (const answer of held ?? []) answer(); held = null; } };
+}
+
+/** A scenario whose messages say which connection they are of, and are random behind that. */
+function scenarioIn(folder, load, { last = [], loops = ['say'] } = {}) {
+  const file = path.join(folder, 'duet.json');
+  const body = { text: 'c${conn};${random(0,999999999)}' };
+  fs.writeFileSync(file, JSON.stringify({ name: 'duet', target: { host: '127.0.0.1', port: 1 },
+    load: { warmup: '0s', drain: '5s', ...load },
+    behaviors: loops.map((name) => ({ name,
+      setup: [{ request: { name: 'hello', send: { id: 1, body }, within: '1m' } }],
+      loop: [{ request: { name, send: { id: 1, body }, within: '1m' } }, ...last] })) }));
+  return file;
+}
+
+const addresses = (servers) => servers.map(({ port }) => `127.0.0.1:${port}`).join(',');
+
+/** Plays a duet; returns the client and its result. */
+async function play(t, scenario, servers, args = []) {
+  const out = path.join(path.dirname(scenario), 'result.json');
+  const client = await runClient(t, [fileFor(scenario), '--duet', addresses(servers), ...TAME, '-o',
+    fileFor(out), ...args]);
+  return { client, result: fs.existsSync(out) ? resultOf(out) : null };
+}
+
+const messagesIn = (bytes) => bytes.toString('latin1').split(/c\d+;/).length - 1;
+
+/** The streams of a recording server, by the number of the connection that each began with. */
+function byNumber({ streams }) {
+  const found = new Map();
+  for (const { bytes } of streams) {
+    const number = Number(/c(\d+);/.exec(bytes.toString('latin1'))[1]);
+    assert.ok(!found.has(number), `two connections say that they are number ${number}`);
+    found.set(number, bytes);
+  }
+  return found;
+}
+
+/** Both sides have the figures of one load each; together they are the run's. */
+function assertSides(result, perSide) {
+  assert.deepEqual(result.targets.map(({ name }) => name), SIDES);
+  assert.equal(result.plan.duet, true);
+  for (const kind of ['iterations', 'requests', 'responses', 'bytes_sent', 'connects_ok']) {
+    const [a, b] = result.targets.map(({ totals }) => Number(totals[kind]));
+    assert.equal(a + b, Number(result.totals[kind]), kind);
+  }
+  for (const { name, rate } of perSide ? result.targets : []) {
+    assert.equal(Number(rate.intended), perSide, name);
+    assert.equal(Number(rate.begun), perSide, name);
+  }
+}
+
+for (const threads of [1, 3]) {
+  test(`each connection sends the same to both servers, on ${threads} threads`, LIMIT,
+    async (t) => {
+      const servers = [await record(t), await record(t)];
+      const scenario = scenarioIn(folderFor(t),
+        { connections: 12, duration: '1s', rate_per_connection: '20/s', seed: 5 },
+        { loops: ['say', 'tell'] });
+      const { client, result } = await play(t, scenario, servers, ['-t', threads]);
+      assert.equal(client.exitCode, 0, said(client));
+      assertSides(result, 240);
+      const [a, b] = servers.map(byNumber);
+      assert.equal(a.size, 12);
+      assert.equal(b.size, 12);
+      for (const [number, bytes] of a) {
+        assert.ok(bytes.length > 100);
+        assert.ok(bytes.equals(b.get(number)), `connection ${number}`);
+      }
+    });
+}
+
+test('without a rate each side sends the same as far as its server lets it', LIMIT, async (t) => {
+  const servers = [await record(t), await record(t)];
+  const scenario = scenarioIn(folderFor(t), { connections: 6, duration: '500ms' });
+  const { client, result } = await play(t, scenario, servers, ['-t', 2]);
+  assert.equal(client.exitCode, 0, said(client));
+  assertSides(result);
+  const [a, b] = servers.map(byNumber);
+  assert.equal(a.size, 6);
+  for (const [number, bytes] of a) {
+    const other = b.get(number);
+    const length = Math.min(bytes.length, other.length);
+    assert.ok(length > 10);
+    assert.ok(bytes.subarray(0, length).equals(other.subarray(0, length)), `connection ${number}`);
+  }
+});
+
+test('a server that stands still does not hold up the other side', LIMIT, async (t) => {
+  const servers = [await record(t), await record(t)];
+  const scenario = scenarioIn(folderFor(t), { connections: 4, duration: '1s', rate: '100/s' });
+  // b answers the setup, and no more until a has had all of its arrivals.
+  const [a, b] = servers;
+  const look = setInterval(() => {
+    if (b.streams.length >= 4 && b.streams.every(({ bytes }) => bytes.length > 0)) b.hold();
+    if (a.streams.reduce((sum, { bytes }) => sum + messagesIn(bytes), 0) >= 104) {
+      clearInterval(look);
+      b.release();
+    }
+  }, 1);
+  t.after(() => clearInterval(look));
+  const { client, result } = await play(t, scenario, servers, ['-t', 1]);
+  assert.equal(client.exitCode, 0, said(client));
+  assertSides(result, 100);
+});
+
+test('barriers are each side\'s own', LIMIT, async (t) => {
+  const [a, b] = [await record(t), await record(t)];
+  const scenario = scenarioIn(folderFor(t), { connections: 5, duration: '2s' },
+    { last: [{ barrier: 'all' }] });
+  // b answers the setup, then nothing until each connection of a has passed the barrier twice.
+  const look = setInterval(() => {
+    if (b.streams.length >= 5 && b.streams.every(({ bytes }) => bytes.length > 0)) b.hold();
+    if (a.streams.length >= 5 && a.streams.every(({ bytes }) => messagesIn(bytes) >= 4)) {
+      clearInterval(look);
+      b.release();
+    }
+  }, 1);
+  t.after(() => clearInterval(look));
+  const { client, result } = await play(t, scenario, [a, b], ['-t', 2]);
+  assert.equal(client.exitCode, 0, said(client));
+  assertSides(result);
+  assert.ok(a.streams.every(({ bytes }) => messagesIn(bytes) >= 4), 'a waited for b');
+});
+
+test('our own servers, both at once', LIMIT, async (t) => {
+  const servers = [await runServer(t), await runServer(t)];
+  const scenario = scenarioIn(folderFor(t), { connections: 20, duration: '1s', rate: '200/s' });
+  for (const threads of [1, 2]) {
+    const { client, result } = await play(t, scenario, servers,
+      ['-t', threads, '--threshold', 'targets.b.latency.response.p50 < 1000s']);
+    assert.equal(client.exitCode, 0, said(client));
+    assertSides(result, 200);
+    assert.deepEqual(result.plan.behaviors,
+      [{ name: 'say (a)', connections: 20 }, { name: 'say (b)', connections: 20 }]);
+  }
+  for (const server of servers) await endServer(server);
+});
+
+const REFUSED = [
+  [['--duet', '127.0.0.1:7'], /--duet: expected two servers, HOST:PORT,HOST:PORT; found/],
+  [['--duet', '127.0.0.1:7,127.0.0.1:8,127.0.0.1:9'], /--duet: expected two servers/],
+  [['--duet', '127.0.0.1:7,'], /--duet: expected HOST:PORT, found ""/],
+  [['--duet', '127.0.0.1:7,127.0.0.1:7'], /--duet: 127.0.0.1:7 and 127.0.0.1:7 are the same/],
+  [['--duet', '127.0.0.1:7,127.0.0.1:8', '--target', '127.0.0.1:9'], /drop --target/],
+  [['--duet', '127.0.0.1:7,127.0.0.1:8', '-p', '9'], /drop --target, --host and --port/],
+  [['--duet', '127.0.0.1:7,127.0.0.1:8', '--trace', '0'], /--trace follows one connection/]];
+
+test('what a duet cannot be is refused with one line', LIMIT, async (t) => {
+  const folder = folderFor(t);
+  const one = scenarioIn(folder, { connections: 2, duration: '1s' });
+  for (const [args, pattern] of REFUSED) {
+    const client = await runClient(t, [fileFor(one), '--check', ...args]);
+    assert.equal(client.exitCode, 2, said(client));
+    assertOneLine(client, pattern);
+  }
+  const several = path.join(folder, 'several.json');
+  const text = JSON.parse(fs.readFileSync(one, 'utf8'));
+  delete text.target;
+  text.targets = { login: { host: '127.0.0.1', port: 7 }, game: { host: '127.0.0.1', port: 8 } };
+  text.behaviors[0].target = 'login';
+  fs.writeFileSync(several, JSON.stringify(text));
+  const client = await runClient(t,
+    [fileFor(several), '--check', '--duet', '127.0.0.1:7,127.0.0.1:8']);
+  assert.equal(client.exitCode, 2, said(client));
+  assertOneLine(client, /--duet puts two servers in the place of one, .* 2 `targets`, "login"/);
+});
