@@ -20,7 +20,7 @@ export function pairsView(outcome, labels) {
   const view = (row) => ({ metric: row.metric, unit: row.unit, better: row.better,
     verdict: row.verdict, primary: row.primary, duet: Boolean(outcome.duet), labels,
     ratio: row.ratio, low: row.ratio_low, high: row.ratio_high, effect: row.min_effect,
-    sensitivity: Number.isFinite(row.sensitivity) ? Math.expm1(row.sensitivity) : null });
+    sensitivity: row.sensitivity ?? null });
   const tested = outcome.rows.filter((row) => row.p !== undefined && row.ratio_low !== null &&
     Number.isFinite(row.ratio_low) && Number.isFinite(row.ratio_high));
   const rows = tested.filter((row) => row.primary)

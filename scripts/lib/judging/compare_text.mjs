@@ -19,8 +19,7 @@ function wordOf({ verdict, ratio_low: low, ratio_high: high }) {
 /** The smallest change that a row could have seen: "3.1%". */
 function seenText({ sensitivity }) {
   if (!Number.isFinite(sensitivity)) return '–';
-  const share = Math.expm1(sensitivity);
-  return formatPercent(share, share < 0.0995 ? 1 : 0);
+  return formatPercent(sensitivity, sensitivity < 0.0995 ? 1 : 0);
 }
 
 /** A row as texts, under COMPARE_HEAD. */
