@@ -36,7 +36,7 @@ function swappedAreas(row, theme) {
     last = block;
   }
   return { silent: true, itemStyle: { color: theme.band }, label: { show: false },
-    data: ranges.map(([from, to]) => [{ xAxis: from }, { xAxis: to }]) };
+    data: ranges.map(([from, to]) => [{ xAxis: from - 0.5 }, { xAxis: to + 0.5 }]) };
 }
 
 const swapHint = (row) => (row.points.some(([, , , , , swapped]) => swapped)
