@@ -237,6 +237,13 @@ function interruptConsole(pid) {
   child.on('error', () => {}); // whoever waits for the end will do without
 }
 
+/** How a line of the user is given to this system's shell, for new Program(command, args, { shell:
+ *  true, verbatim: true }). cmd.exe /s takes what is between the outermost quotes unchanged. */
+export function shellCall(line) {
+  return ON_WINDOWS ? { command: 'cmd.exe', args: ['/d', '/s', '/c', `"${line}"`] }
+    : { command: '/bin/sh', args: ['-c', line] };
+}
+
 /** Runs a program to its end: a Failure when it takes longer than time_ms. */
 export async function run(command, args, options = {}) {
   const { time_ms = 600000, ...rest } = options;

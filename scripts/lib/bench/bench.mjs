@@ -6,6 +6,7 @@ import path from 'node:path';
 import { Bench } from './run.mjs';
 import { isPinning } from './players.mjs';
 import { arithmetic } from './arithmetic.mjs';
+import { bisections } from './bisect.mjs';
 import { codecs } from './codecs.mjs';
 import { footprint } from './footprint.mjs';
 import { held, heldWindows, rate } from './held.mjs';
@@ -49,6 +50,7 @@ const PARTS = {
   truth: { play: truth, what: 'the client against a relay of known delay and a packet capture' },
   arithmetic: { play: arithmetic, alone: true,
     what: 'paired and sequential comparisons of simulated servers; only by name' },
+  bisect: { play: bisections, what: 'scripts/bisect on simulated histories of 64 commits' },
   wine: { play: wine, windows: true, what: 'goal 10: under Wine, against bare IOCP and Go' },
   'memory-wine': { play: memoryWindows, windows: true, what: 'goal 7 under Wine' },
   'growth-wine': { play: growthWindows, windows: true, what: 'goal 9 under Wine' },

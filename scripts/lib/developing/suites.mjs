@@ -21,7 +21,7 @@ export const SUITES = {
   // What measures memory by its limits and sizes is left out: the sanitizer has its own.
   asan: { what: 'Linux with ASan and UBSan', long: '^(e2e_|laws_[apr])',
     without: '^(tidy|scripts_|laws_mutants|' +
-      'e2e_(capacity|exhaustion|interruption|regress|soak|stress))' },
+      'e2e_(bisect|capacity|exhaustion|interruption|regress|soak|stress))' },
   tsan: { what: 'Linux with TSan', without: '^(e2e_|laws_[ampr]|tidy|scripts_|fuzz_)' },
 };
 const LONG_ROUNDS = 500;

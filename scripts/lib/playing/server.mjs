@@ -7,7 +7,7 @@ import { accepts, freePort, isOrphan, listenersOf, markedProcesses, portTaken, p
   processLives } from './listeners.mjs';
 import { ON_WINDOWS, programsFolder } from '../base/paths.mjs';
 import { pinCall } from './pinning.mjs';
-import { Failure, Program, sleep } from '../base/process.mjs';
+import { Failure, Program, shellCall, sleep } from '../base/process.mjs';
 import { exitIsBad } from '../results/server_end.mjs';
 import { wineCall, useWine } from '../building/wine.mjs';
 
@@ -86,20 +86,18 @@ function mayListen(program) {
   return !program.gone || (program.gone.code === 0 && Date.now() < program.gone.at_ms + DAEMON_MS);
 }
 
-/** Starts the user's command ({port} stands for a free port; cpus: on these) and waits until it
- *  accepts. Returns { program, port, host, line, mark, owners, strangers }. */
-export async function startForeign(commandLine, { port, cpus } = {}) {
+/** Starts the user's command ({port} stands for a free port) in the folder cwd (not given: this
+ *  one; cpus: on these) and waits until it accepts. Returns { program, port, host, line, mark,
+ *  owners, strangers }. */
+export async function startForeign(commandLine, { port, cpus, cwd } = {}) {
   if (port) await demandFreePort(port);
   const chosen = port || await freePort();
   const line = commandLine.replaceAll('{port}', String(chosen));
-  // cmd.exe /s takes the line between the outermost quotes unchanged.
-  const { command: shell, args } = pinCall(ON_WINDOWS
-    ? { command: 'cmd.exe', args: ['/d', '/s', '/c', `"${line}"`] }
-    : { command: '/bin/sh', args: ['-c', line] }, cpus);
+  const { command: shell, args } = pinCall(shellCall(line), cpus);
   const name = `${process.pid}-${crypto.randomBytes(6).toString('hex')}`;
   const mark = `${MARK}=${name}`;
   const program = new Program(shell, args, { group: true, shell: true, verbatim: true,
-    env: { [MARK]: name } });
+    cwd, env: { [MARK]: name } });
   const deadline = Date.now() + READY_TIME_MS;
   while (!await accepts(chosen)) {
     if (!mayListen(program)) {

@@ -14,13 +14,13 @@ import { judgeServerEnd } from '../results/server_end.mjs';
 
 const LAST_WORD_MS = 300;
 
-/** Starts it. wanted: { command: 'CMD {port}' } for the user's, else this project's own, whose
+/** Starts it. wanted: { command: 'CMD {port}', cwd } for the user's, else this project's own, whose
  *  result goes to folder/server.json: { ownProgram (another build), ownArgs, windows }; port;
  *  cpus: on these. */
 export async function startTested(wanted, runId, folder) {
-  const { command, ownProgram, ownArgs = [], windows = ON_WINDOWS, port = 0, cpus } = wanted;
+  const { command, ownProgram, ownArgs = [], windows = ON_WINDOWS, port = 0, cpus, cwd } = wanted;
   if (command) {
-    const server = await startForeign(command, { port, cpus });
+    const server = await startForeign(command, { port, cpus, cwd });
     return { ...server, started_ms: Date.now(), sampler: new Sampler(server) };
   }
   const call = ownProgram ? { command: ownProgram, args: [], env: {} } : undefined;

@@ -1,0 +1,209 @@
+// Finds the commit that changed a server: builds commits, plays each against the good end in pairs,
+// and asks culprit.mjs what to do next. Everything that was built or played is in bisect.json, so
+// that an interrupted call continues.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { playRegress, readRegress } from './regress.mjs';
+import { serviceOf } from './service.mjs';
+import { changeOf, nextStep } from './culprit.mjs';
+import { readJson, writeWholeFile } from '../base/file.mjs';
+import { Failure } from '../base/process.mjs';
+import { metricOf } from '../results/metrics.mjs';
+
+const INVALID_MAX = 5;
+const FAILED_MAX = 2;
+
+/** What a pair of runs says of a metric: { log_ratio, failed, better }; log_ratio is null where the
+ *  client was disturbed, or a server failed its players. failed: the commit's did, the good end's
+ *  not. better: "lower", "higher" or null, of the metric. */
+function pairOf(good, candidate, metric) {
+  const needed = [good, candidate].some(({ client }) => Number(client.totals.responses) > 0);
+  const [before, after] = [good, candidate].map((run) => serviceOf(run, needed).failed !== null);
+  if (before || after) return { log_ratio: null, failed: after && !before, good_failed: before };
+  if (![good, candidate].every(({ client }) => client.validity.valid)) {
+    return { log_ratio: null, failed: false };
+  }
+  const [from, to] = [good, candidate].map((run) => metricOf(run, metric));
+  if (!from && !to) {
+    throw new Failure(`--metric ${metric}: ${good.clientFile} has no such figure`, 2);
+  }
+  const log = Math.log(to?.value / from?.value);
+  return { log_ratio: Number.isFinite(log) ? log : null, failed: false,
+    better: (from ?? to).better };
+}
+
+/** Plays one more pair of a commit, in folder/runs/COMMIT: { log_ratio, failed }, { unstarted:
+ *  why }, or null when it was stopped or too late. given: { folder, scenario, args, metric,
+ *  good, server(sha), until_ms, say, onClient, stopped, play (for tests) }. */
+export async function playPairOf(given, { sha }, number) {
+  const { folder, scenario, args, metric, server, say, onClient, stopped, play } = given;
+  const runs = path.join(folder, 'runs', sha.slice(0, 12));
+  let whole;
+  try {
+    whole = await playRegress({ folder: runs, scenarios: [scenario], repeats: number, args,
+      servers: { a: server(given.good), b: server(sha) }, until_ms: given.until_ms, onClient,
+      stopped, play, say: (text) => { if (/^ {8}\S/.test(text)) say(text.split('; ')[0]); } });
+  } catch (error) {
+    if (!error.isServerStart) throw error;
+    return { unstarted: error.message.split('\n')[0] };
+  }
+  if (!whole) return null;
+  const mark = path.join(runs, path.basename(scenario, '.json'), 'not-started.json');
+  if (fs.existsSync(mark)) {
+    const { side, text } = readJson(mark);
+    if (side === 'a') throw new Failure(`the server of the good end does not start: ${text}`);
+    return { unstarted: text };
+  }
+  const { a, b } = readRegress(runs, scenario, number);
+  return a.length < number ? null : pairOf(a.at(-1), b.at(-1), metric);
+}
+
+/** Opens what is known: a folder of an earlier call must have been asked the same. */
+function openState(file, asked) {
+  if (!fs.existsSync(file)) return { asked, steps: {} };
+  const state = readJson(file);
+  for (const [key, value] of Object.entries(asked)) {
+    if (JSON.stringify(state.asked[key]) !== JSON.stringify(value)) {
+      throw new Failure(`${file}: was made with another ${key}: ` +
+        `${JSON.stringify(state.asked[key])}; give another --out`, 2);
+    }
+  }
+  return state;
+}
+
+/** Why a commit is played no more; null: it may be. failures: those of its server are an answer. */
+function closedBy(step, { failures, step_ms }) {
+  if (step.skipped) return step.skipped;
+  const { pairs } = step;
+  if (pairs.length >= INVALID_MAX && pairs.slice(-INVALID_MAX).every((pair) =>
+    pair.log_ratio === null && !pair.failed)) {
+    return 'its pairs are no measurements: the client was disturbed in each';
+  }
+  if (!failures && pairs.filter(({ failed }) => failed).length >= FAILED_MAX) {
+    return 'its server fails its players';
+  }
+  return step.spent_ms >= step_ms ? 'it could not be told in time (--max-step-time)' : null;
+}
+
+/** A bisection that is under way. */
+class Bisection {
+  constructor(given) {
+    this.given = given;
+    this.commits = [{ sha: given.good, title: '' }, ...given.commits];
+    this.state = openState(given.file, given.asked);
+    this.current = 0;
+  }
+
+  step(index) {
+    const { sha } = this.commits[index];
+    return this.state.steps[sha] ??= { built: false, skipped: null, pairs: [], spent_ms: 0 };
+  }
+
+  known() {
+    return this.commits.map(({ sha }) => this.state.steps[sha] ??
+      { built: false, skipped: null, pairs: [], spent_ms: 0 });
+  }
+
+  /** What to do next (nextStep), with pairs by commit and closed(i), why commit i is not played. */
+  next() {
+    const known = this.known();
+    const pairs = known.map((step) => step.pairs);
+    const bad = known.length - 1;
+    const fails = pairs[bad].filter(({ failed }) => failed).length >= FAILED_MAX;
+    const { step_ms, ends_ms } = this.given;
+    const closed = (i) => closedBy(known[i],
+      { failures: fails || i === bad, step_ms: i === bad ? ends_ms : step_ms });
+    const step = nextStep({ pairs, closed: (i) => closed(i) !== null, current: this.current },
+      this.given.options);
+    return { ...step, pairs, closed };
+  }
+
+  save() {
+    writeWholeFile(this.given.file, `${JSON.stringify(this.state, null, 1)}\n`);
+  }
+
+  /** Builds it where that was not done: whether it can be played. The ends must. */
+  async ready(index) {
+    const step = this.step(index);
+    if (step.skipped) return false;
+    const commit = this.commits[index];
+    if (step.built && this.given.isThere(commit.sha)) return true;
+    const why = await this.given.build(commit.sha);
+    if (this.given.stopped()) return false;
+    const end = index === 0 ? 'good' : index === this.commits.length - 1 ? 'bad' : null;
+    if (why && (end || why.exit === 127)) {
+      throw new Failure(`--build: ${end ? `the ${end} end` : 'a commit'} ` +
+        `${commit.sha.slice(0, 12)} cannot be built: ${why.text}`, why.exit === 127 ? 2 : 1);
+    }
+    step.built = true;
+    step.skipped = why ? `its build failed: ${why.text}` : null;
+    this.save();
+    return !why;
+  }
+
+  /** One pair of commit `index`; false: it was stopped. */
+  async play(index) {
+    const step = this.step(index);
+    const began_ms = Date.now();
+    const bad = index === this.commits.length - 1;
+    const pair = await this.given.play(this.commits[index], step.pairs.length + 1);
+    if (pair === null) return false;
+    step.spent_ms += Date.now() - began_ms;
+    if (pair.good_failed) {
+      step.goodFailures = (step.goodFailures ?? 0) + 1;
+      if (step.goodFailures >= INVALID_MAX) {
+        throw new Failure('the server of the good end fails its players: nothing can be compared');
+      }
+    }
+    if (pair.unstarted && bad) {
+      throw new Failure(`the server of the bad end does not start: ${pair.unstarted}`);
+    }
+    if (pair.unstarted) step.skipped = `its server does not start: ${pair.unstarted}`;
+    else {
+      this.state.better ??= pair.better;
+      step.pairs.push({ log_ratio: pair.log_ratio, failed: pair.failed });
+    }
+    this.save();
+    return true;
+  }
+}
+
+/** Bisects. given: { file (the state), asked, good, commits (history.mjs), options: { alpha,
+ *  effect }, step_ms and ends_ms (bounds of playing one commit, and the bad end), over(),
+ *  stopped(), build(sha): null or { exit, text }, isThere(sha), play(commit, number),
+ *  skip(commit, index, why), tell(step, commit, index, pair) }. Returns null when it was stopped,
+ *  else { verdict, ends, range, change, steps, better }. */
+export async function bisect(given) {
+  const work = new Bisection(given);
+  for (let step = work.next(); ; step = work.next()) {
+    if (given.stopped()) return null;
+    const late = !step.verdict && given.over();
+    if (step.verdict || late) return outcomeOf(work, late ? { ...step, verdict: 'late' } : step);
+    const index = step.play;
+    if (!await work.ready(0)) return null;
+    if (!await work.ready(index)) {
+      if (given.stopped()) return null;
+      given.skip(work.commits[index], index, work.step(index).skipped);
+      continue;
+    }
+    work.current = index;
+    const before = work.step(index).pairs.length;
+    if (!await work.play(index)) {
+      if (given.stopped()) return null;
+      continue;
+    }
+    const { pairs, skipped } = work.step(index);
+    if (skipped) given.skip(work.commits[index], index, skipped);
+    else given.tell(work.next(), work.commits[index], index, pairs[before]);
+  }
+}
+
+function outcomeOf(work, { verdict, ends, range, pairs, closed }) {
+  const steps = work.commits.map(({ sha, title }, index) => ({ sha, title, index,
+    pairs: pairs[index].length, closed: index ? closed(index) : null }))
+    .filter(({ pairs: played, closed: why }) => played || why);
+  const change = verdict === 'culprit' ? changeOf(pairs, range) : null;
+  return { verdict, ends, range: range ?? null, change, steps,
+    better: work.state.better ?? null };
+}
