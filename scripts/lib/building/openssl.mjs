@@ -22,10 +22,15 @@ const LEFT_OUT = `shared tests engine legacy dso comp dtls ssl3 tls1 tls1_1 auto
 /** Throws unless the archive is a pinned one. */
 export function checkOpenssl(archive) {
   const digest = crypto.createHash('sha256').update(fs.readFileSync(archive)).digest('hex');
-  if (!Object.values(ARCHIVES).includes(digest)) {
-    throw new Failure(`${path.basename(archive)}: none of the pinned ones ` +
-      `(${Object.keys(ARCHIVES).join(', ')}; found SHA-256 ${digest})`);
-  }
+  if (Object.values(ARCHIVES).includes(digest)) return;
+  const found = /_([^_]+)\.orig\.tar\.gz$/.exec(path.basename(archive))?.[1];
+  const pinned = Object.keys(ARCHIVES).join(', ');
+  throw new Failure((ARCHIVES[found] === undefined
+    ? `the distribution's OpenSSL is ${found ?? path.basename(archive)}, and only ${pinned} ` +
+      'is known to build for Windows: when it does, add it'
+    : `${path.basename(archive)} is not the archive of that version that is known: if it is ` +
+      'right, change it') +
+    ` to ARCHIVES in scripts/lib/building/openssl.mjs (its SHA-256 is ${digest})`);
 }
 
 /** Builds the source in `folder`; include/ and lib/ of it go to `to`. */
