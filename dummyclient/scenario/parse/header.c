@@ -392,8 +392,8 @@ static void header__finish(struct parse *parse, const cJSON *json, struct header
     case FRAMING_ROLE_SEQUENCE:
         field->sequence_first = item->first;
         field->sequence_last = item->last == UINT32_MAX ? most : item->last;
-        if (item->first > field->sequence_last || field->sequence_last > most) {
-            reader_mistake(&parse->reader, "expected `first` up to `last`, and both within its "
+        if (item->first >= field->sequence_last || field->sequence_last > most) {
+            reader_mistake(&parse->reader, "expected a `first` below `last`, and both within its "
                                            "width");
         }
         return;

@@ -209,7 +209,7 @@ static void test_framing(void **state)
         {"{ 'type': 'length', 'header': [ { 'size': 'u8', 'pluss': 1 } ] }",
          ": `framing.header[0].pluss`: unknown key; did you mean `plus`?"},
         {"{ 'type': 'length', 'header': [ { 'size': 'u8' }, { 'sequence': 'u8', 'first': 256 } ] }",
-         ": `framing.header[1]`: expected `first` up to `last`, and both within its width"},
+         ": `framing.header[1]`: expected a `first` below `last`, and both within its width"},
         {"{ 'type': 'by_id', 'id': 'u16' }",
          ": `framing.sizes`: expected how long the messages of each id are (or `sizes_file`), "
          "found nothing"},
