@@ -23,6 +23,22 @@ void live_publish(struct live *live, const struct counters *counters,
     }
 }
 
+void live_publish_shares(struct live *live, const struct figures_share *shares, uint32_t count)
+{
+    atomic_store_explicit(&live->shares_count, count, memory_order_relaxed);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct counters *counters = &shares[i].counters;
+        const uint64_t values[LIVE_SHARE_VALUES] = {
+            [LIVE_SHARE_ITERATIONS] = counters->totals[TOTAL_ITERATIONS],
+            [LIVE_SHARE_REQUESTS] = counters->totals[TOTAL_REQUESTS],
+            [LIVE_SHARE_RESPONSES] = counters->totals[TOTAL_RESPONSES],
+            [LIVE_SHARE_ERRORS] = counters_errors_sum(counters)};
+        for (int v = 0; v < LIVE_SHARE_VALUES; v++) {
+            atomic_store_explicit(&live->shares[i][v], values[v], memory_order_relaxed);
+        }
+    }
+}
+
 void live_read(const struct live *live, struct live_view *view)
 {
     view->setup_timeouts += atomic_load_explicit(&live->setup_timeouts, memory_order_relaxed);
@@ -34,6 +50,13 @@ void live_read(const struct live *live, struct live_view *view)
     }
     for (int i = 0; i < LIVE_BUCKETS; i++) {
         view->buckets[i] += atomic_load_explicit(&live->buckets[i], memory_order_relaxed);
+    }
+    uint32_t shares = atomic_load_explicit(&live->shares_count, memory_order_relaxed);
+    view->shares_count = shares > view->shares_count ? shares : view->shares_count;
+    for (uint32_t i = 0; i < shares; i++) {
+        for (int v = 0; v < LIVE_SHARE_VALUES; v++) {
+            view->shares[i][v] += atomic_load_explicit(&live->shares[i][v], memory_order_relaxed);
+        }
     }
 }
 

@@ -6,6 +6,7 @@
  * one moment may be a few microseconds apart. */
 #pragma once
 
+#include "figures/figures.h"
 #include "results/counters.h"
 #include "scenario/scenario.h"
 
@@ -29,11 +30,24 @@ enum live_gauge {
 
 enum { LIVE_BUCKET_BITS = 5, LIVE_BUCKETS = 33 << LIVE_BUCKET_BITS };
 
+/* What is shown of a target, or a behavior. */
+enum live_share {
+    LIVE_SHARE_ITERATIONS,
+    LIVE_SHARE_REQUESTS,
+    LIVE_SHARE_RESPONSES,
+    LIVE_SHARE_ERRORS,
+    LIVE_SHARE_VALUES
+};
+enum { LIVE_SHARES_MAX = 2 * FIGURES_SHARES_MAX };
+
 struct live {
     _Atomic uint64_t counters[COUNTERS]; /* struct counters' numbers */
     _Atomic uint32_t gauges[LIVE_GAUGES];
     _Atomic uint64_t setup_timeouts;
     _Atomic uint64_t buckets[LIVE_BUCKETS];
+    /* As in struct figures: targets, then behaviors. */
+    _Atomic uint32_t shares_count;
+    _Atomic uint64_t shares[LIVE_SHARES_MAX][LIVE_SHARE_VALUES];
     /* Barriers: connections that wait at each, connections that could still reach it, and its last
      * opening that the worker has passed on (play/control.h). */
     _Atomic uint32_t barrier_waiting[SCENARIO_BARRIERS_MAX];
@@ -45,6 +59,8 @@ struct live {
 void live_record(struct live *live, int64_t latency_ns);
 void live_publish(struct live *live, const struct counters *counters,
                   const uint32_t gauges[LIVE_GAUGES], uint64_t setup_timeouts);
+/* The same of targets and behaviors: not at every turn, as it costs a few lines for each. */
+void live_publish_shares(struct live *live, const struct figures_share *shares, uint32_t count);
 
 /* The reader's side: sums over workers. */
 struct live_view {
@@ -52,6 +68,8 @@ struct live_view {
     uint32_t gauges[LIVE_GAUGES];
     uint64_t setup_timeouts; /* replies that did not come before the connection was ready */
     uint64_t buckets[LIVE_BUCKETS];
+    uint32_t shares_count;
+    uint64_t shares[LIVE_SHARES_MAX][LIVE_SHARE_VALUES];
 };
 
 /* Adds the worker's numbers. */

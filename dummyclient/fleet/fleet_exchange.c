@@ -140,6 +140,13 @@ static void fleet__add_view(struct live_view *into, const struct live_view *from
         into->gauges[i] += from->gauges[i];
     }
     into->setup_timeouts += from->setup_timeouts;
+    into->shares_count =
+        from->shares_count > into->shares_count ? from->shares_count : into->shares_count;
+    for (uint32_t i = 0; i < from->shares_count; i++) {
+        for (int v = 0; v < LIVE_SHARE_VALUES; v++) {
+            into->shares[i][v] += from->shares[i][v];
+        }
+    }
     for (int i = 0; i < LIVE_BUCKETS; i++) {
         into->buckets[i] += from->buckets[i];
     }

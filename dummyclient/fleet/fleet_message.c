@@ -66,6 +66,12 @@ static void fleet__pack_view(const struct live_view *view, struct pack *pack)
         pack_u64(pack, view->gauges[i]);
     }
     pack_u64(pack, view->setup_timeouts);
+    pack_u64(pack, view->shares_count);
+    for (uint32_t i = 0; i < view->shares_count; i++) {
+        for (int v = 0; v < LIVE_SHARE_VALUES; v++) {
+            pack_u64(pack, view->shares[i][v]);
+        }
+    }
     uint32_t before = 0;
     for (uint32_t i = 0; i < LIVE_BUCKETS; i++) {
         if (view->buckets[i] > 0) {
@@ -84,6 +90,12 @@ static void fleet__unpack_view(struct live_view *view, struct unpack *from)
         view->gauges[i] = unpack_u32(from, UINT32_MAX);
     }
     view->setup_timeouts = unpack_u64(from);
+    view->shares_count = unpack_u32(from, LIVE_SHARES_MAX);
+    for (uint32_t i = 0; i < view->shares_count && !from->failed; i++) {
+        for (int v = 0; v < LIVE_SHARE_VALUES; v++) {
+            view->shares[i][v] = unpack_u64(from);
+        }
+    }
     uint32_t bucket = 0;
     uint64_t count;
     while ((count = unpack_u64(from)) > 0) {

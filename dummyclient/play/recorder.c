@@ -72,19 +72,6 @@ static void recorder__add_shares(struct recorder__places *places, const struct r
     }
 }
 
-void recorder_observe_shares(struct recorder *recorder, uint32_t target, uint32_t behavior)
-{
-    struct figures *figures = &recorder->figures;
-    uint32_t count = 0;
-    if (target < figures->targets_count) {
-        recorder->subject_shares[count++] = &figures->targets[target];
-    }
-    if (behavior < figures->players_count) {
-        recorder->subject_shares[count++] = &figures->players[behavior];
-    }
-    recorder->subject_shares_count = count;
-}
-
 static void recorder__record_run(struct recorder *recorder, enum latency_kind kind,
                                  int64_t value_ns, int64_t at_ns, bool censored)
 {

@@ -89,7 +89,19 @@ static inline void recorder_error(struct recorder *recorder, enum error_kind kin
 }
 
 /* The subject is at this target, and plays this behavior. */
-void recorder_observe_shares(struct recorder *recorder, uint32_t target, uint32_t behavior);
+static inline void recorder_observe_shares(struct recorder *recorder, uint32_t target,
+                                           uint32_t behavior)
+{
+    const struct figures *figures = &recorder->figures;
+    uint32_t count = 0;
+    if (figures->targets_count > 0) {
+        recorder->subject_shares[count++] = &figures->targets[target];
+    }
+    if (figures->players_count > 0) {
+        recorder->subject_shares[count++] = &figures->players[behavior];
+    }
+    recorder->subject_shares_count = count;
+}
 
 static inline void recorder_observe_ready(struct recorder *recorder, bool ready)
 {

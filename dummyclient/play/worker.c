@@ -333,6 +333,15 @@ static void worker__publish(struct worker *worker)
     live_publish(&worker->live, &figures->counters, worker->group.gauges, figures->setup_timeouts);
 }
 
+static void worker__publish_shares(struct worker *worker, int64_t now_ns)
+{
+    const struct figures *figures = &worker->recorder.figures;
+    if (figures->shares_count > 0) {
+        live_publish_shares(&worker->live, figures->shares, figures->shares_count);
+    }
+    worker->shares_published_ns = now_ns;
+}
+
 int64_t worker_before_poll(struct worker *worker)
 {
     struct conn_group *group = &worker->group;
@@ -358,6 +367,10 @@ int64_t worker_before_poll(struct worker *worker)
     worker->before_poll_ns = end_ns;
     worker__publish_barriers(worker);
     next_ns = time_earlier_ns(next_ns, timer_heap_next_ns(&group->timers));
+    if (end_ns - worker->shares_published_ns > 10 * NS_PER_MS ||
+        next_ns - end_ns > 10 * NS_PER_MS) {
+        worker__publish_shares(worker, end_ns);
+    }
     if (end_ns - worker->published_ns > 10 * NS_PER_MS || next_ns > end_ns) {
         worker__publish(worker);
         if (probe_is_asked(&worker->probe)) {
@@ -445,6 +458,7 @@ void worker_finish(struct worker *worker)
     }
     recorder_series(&worker->recorder, now_ns, worker->group.gauges);
     worker__publish(worker);
+    worker__publish_shares(worker, now_ns);
     cport_read_stats(worker->port, &worker->recorder.figures.port);
     worker->recorder.figures.decoded = worker->group.codec_worker.decoded;
     worker->recorder.figures.encoded = worker->group.codec_worker.encoded;

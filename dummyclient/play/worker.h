@@ -75,6 +75,7 @@ struct worker {
     uint64_t waited_ns; /* of the port, until then */
     int64_t idle_ns;    /* of that, in this turn */
     int64_t sent_ns;    /* the last sent stamp, until its call has returned; 0: it has */
+    int64_t shares_published_ns;
     int64_t published_ns;
     int64_t drain_end_seen_ns;
     bool left_open; /* closes did not complete in time: the port is left to the system */

@@ -5,6 +5,7 @@
 #include "files/output.h"
 #include "text/json.h"
 
+#include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -49,6 +50,42 @@ static void ndjson__add_percentile(struct json_text *line, const struct ndjson *
     }
 }
 
+static const char *ndjson__share_name(const struct plan *plan, uint32_t share)
+{
+    uint32_t targets = plan->target_names_count;
+    return share < targets ? plan->target_names[share]
+                           : plan->program->behaviors[share - targets].name;
+}
+
+/* The targets, or the behaviors: the shares from first on. */
+static void ndjson__add_shares(struct json_text *line, const struct ndjson *ndjson,
+                               const struct live_view *view, const char *list, uint32_t first,
+                               uint32_t count)
+{
+    static const char *const KEYS[LIVE_SHARE_VALUES] = {[LIVE_SHARE_ITERATIONS] = "iterations",
+                                                        [LIVE_SHARE_REQUESTS] = "requests",
+                                                        [LIVE_SHARE_RESPONSES] = "responses",
+                                                        [LIVE_SHARE_ERRORS] = "errors"};
+    if (count == 0) {
+        return;
+    }
+    json_text_print(line, ",\"%s\":[", list);
+    for (uint32_t i = first; i < first + count; i++) {
+        cJSON *name = cJSON_CreateString(ndjson__share_name(ndjson->plan, i));
+        char *quoted = cJSON_PrintUnformatted(name);
+        line->failed = line->failed || quoted == NULL;
+        json_text_print(line, "%s{\"name\":%s", i > first ? "," : "", quoted == NULL ? "" : quoted);
+        for (int v = 0; v < LIVE_SHARE_VALUES; v++) {
+            json_text_print(line, ",\"%s\":%" PRIu64, KEYS[v],
+                            view->shares[i][v] - ndjson->before.shares[i][v]);
+        }
+        json_text_print(line, "}");
+        cJSON_free(quoted);
+        cJSON_Delete(name);
+    }
+    json_text_print(line, "]");
+}
+
 /* Sums are those of the interval; gauges are of its end. */
 static void ndjson__put(struct ndjson *ndjson, enum run_phase phase, const struct live_view *view,
                         int64_t now_ns)
@@ -81,7 +118,12 @@ static void ndjson__put(struct ndjson *ndjson, enum run_phase phase, const struc
             separator = ",";
         }
     }
-    json_text_print(&line, "}}\n");
+    json_text_print(&line, "}");
+    uint32_t targets = ndjson->plan->target_names_count;
+    ndjson__add_shares(&line, ndjson, view, "targets", 0, targets);
+    ndjson__add_shares(&line, ndjson, view, "behaviors", targets,
+                       figures_behaviors_apart(ndjson->plan->program->behaviors_count));
+    json_text_print(&line, "}\n");
     ndjson->left_out += line.failed || !outlet_put(ndjson->outlet, line.text, line.bytes);
     free(line.text);
     ndjson->before = *view;

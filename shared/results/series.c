@@ -242,11 +242,11 @@ static void series__advance(struct series *series, uint32_t entry)
  * division to see. */
 static uint32_t series__entry_at(struct series *series, int64_t now_ns)
 {
-    int64_t since_ns = now_ns > series->origin_ns ? now_ns - series->origin_ns : 0;
-    int64_t ahead_ns = since_ns - series->newest * series->period_ns;
-    if (ahead_ns >= 0 && ahead_ns < series->period_ns) {
+    int64_t ahead_ns = now_ns - series->origin_ns - series->newest * series->period_ns;
+    if ((uint64_t)ahead_ns < (uint64_t)series->period_ns) { /* neither before nor after it */
         return series->newest;
     }
+    int64_t since_ns = now_ns > series->origin_ns ? now_ns - series->origin_ns : 0;
     int64_t entry = since_ns / series->period_ns;
     if (entry <= series->newest) {
         return (uint32_t)entry;

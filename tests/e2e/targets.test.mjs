@@ -110,10 +110,10 @@ async function play(t, scenario, args = []) {
   const file = path.join(folder, 's.json');
   const out = path.join(folder, 'client.json');
   fs.writeFileSync(file, JSON.stringify(scenario));
-  const metrics = path.join(folder, 'metrics.txt');
+  const [metrics, records] = ['metrics.txt', 'records'].map((name) => path.join(folder, name));
   const program = await runClient(t, [fileFor(file), '--out', fileFor(out), '--openmetrics',
-    fileFor(metrics), ...TAME, ...args]);
-  return { program, metrics, result: fs.existsSync(out) ? resultOf(out) : null };
+    fileFor(metrics), '--ndjson', fileFor(records), ...TAME, ...args]);
+  return { program, metrics, records, result: fs.existsSync(out) ? resultOf(out) : null };
 }
 
 const LOAD = { connections: PLAYERS, rate: WINDOWS ? '100/s' : '500/s', duration: '2s' };
@@ -402,6 +402,21 @@ function openServer(t) {
   });
 }
 
+/** The records of --ndjson together are the result. */
+function assertRecorded(file, result) {
+  const records = fs.readFileSync(file, 'utf8').trim().split(/\r?\n/).map(JSON.parse);
+  for (const list of ['targets', 'behaviors']) {
+    for (const [i, { name, totals }] of result[list].entries()) {
+      for (const key of ['iterations', 'requests', 'responses']) {
+        const sum = records.reduce((all, record) => all + record[list][i][key], 0);
+        assert.equal(sum, Number(totals[key]), `${key} of ${name}`);
+      }
+      assert.ok(records.every((record) => record[list][i].name === name &&
+        record[list][i].errors === 0));
+    }
+  }
+}
+
 test('two behaviors at two targets have figures of their own', LIMIT, async (t) => {
   const [login, game] = [await loginServer(t, new Map()), await openServer(t)];
   const run = await play(t, twoBehaviors(login, game), ['-t', '2',
@@ -412,6 +427,7 @@ test('two behaviors at two targets have figures of their own', LIMIT, async (t) 
   assertReconciled(run, [login, game]);
   assert.deepEqual(run.result.thresholds.map(({ pass }) => pass), [true, true, true, true]);
   assertOfBehaviors(run, { login, game });
+  assertRecorded(run.records, run.result);
   const metrics = fs.readFileSync(run.metrics, 'utf8');
   assert.match(metrics, new RegExp('^dummyload_behavior_responses_total' +
     `\\{run_id="[^"]+",behavior="visi\\\\"tor"\\} ${login.messages}$`, 'm'));
@@ -424,8 +440,10 @@ test('two behaviors of three ranks', { ...LIMIT, skip: mpiMissing() }, async (t)
   const folder = folderFor(t);
   const [file, out] = ['s.json', 'client.json'].map((name) => path.join(folder, name));
   fs.writeFileSync(file, JSON.stringify(twoBehaviors(login, game)));
-  const program = await runMpi(t, 3, [file, '--out', out, ...TAME]);
+  const records = path.join(folder, 'records');
+  const program = await runMpi(t, 3, [file, '--out', out, '--ndjson', records, ...TAME]);
   const result = resultOf(out);
+  assertRecorded(records, result);
   assertReconciled({ program, result }, [login, game]);
   assertOfBehaviors({ result }, { login, game });
 });
