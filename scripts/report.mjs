@@ -5,17 +5,19 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { FLAG, OUT, ownArguments, TEXT } from './lib/base/arguments.mjs';
 import { makeFolder, writeWholeFile } from './lib/base/file.mjs';
+import { readEffect } from './lib/judging/compare.mjs';
 import { makePage } from './lib/drawing/page/page.mjs';
 import { runCommand } from './lib/base/process.mjs';
 import { InputError } from './lib/results/result.mjs';
 import { readRun, runLabels } from './lib/results/run.mjs';
 import { prepareModules } from './lib/building/setup.mjs';
 import { writeSvg } from './lib/drawing/charts/svg.mjs';
-import { makeTrendPage, readTrend } from './lib/drawing/page/trend.mjs';
+import { changeText, makeTrendPage, readTrend, severalHosts, trendChanges }
+  from './lib/drawing/page/trend.mjs';
 import { makeView } from './lib/drawing/view.mjs';
 
 const USAGE = `usage: scripts/report RUN... [-o report.html] [--svg DIR] [--dark]
-       scripts/report --trend DIR [--scenario NAME] [-o trend.html]
+       scripts/report --trend DIR [--scenario NAME] [--min-effect 5%] [-o trend.html]
 
 RUN is a run folder (client.json, and server.json beside it) or a client's result. With several,
 their spectra and series are overlaid and the first is the baseline of the table.
@@ -24,12 +26,17 @@ their spectra and series are overlaid and the first is the baseline of the table
   --svg DIR        also write every chart as an SVG file
   --dark           dark SVG files (the page follows the reader's choice by itself)
   --trend DIR      every result below DIR over time, of one scenario (the most frequent)
+  --min-effect 5%  the smallest change of level that a trend names (default: 5%; rates 2%, counts
+                   10%); with the commits between which it happened, each host for itself
   --mixed          allow runs of different scenarios on one page
 exit: 0 written; 1 could not be written; 2 bad input`;
 
 function readArguments(argv) {
   const given = ownArguments(argv, { out: OUT, svg: TEXT, trend: TEXT, scenario: TEXT,
-    dark: FLAG, mixed: FLAG }, USAGE);
+    'min-effect': TEXT, dark: FLAG, mixed: FLAG }, USAGE);
+  if (given['min-effect'] && !given.trend) {
+    throw new InputError('--min-effect belongs to --trend');
+  }
   if (!given.names.length && !given.trend) throw new InputError(`no run given\n${USAGE}`);
   return given;
 }
@@ -57,9 +64,15 @@ async function writeTrend(given) {
   if (trend.others.length) {
     console.error(`other scenarios are there too (--scenario): ${trend.others.join(', ')}`);
   }
+  const options = { effect: null, effects: {} };
+  if (given['min-effect']) readEffect(given['min-effect'], options);
+  trend.changes = trendChanges(trend, options.effect);
   await prepareModules(console.error);
   const out = given.out ?? 'trend.html';
   writeWholeFile(out, makeTrendPage(trend));
+  for (const change of trend.changes) {
+    console.log(`changed: ${changeText(change, severalHosts(trend))}`);
+  }
   console.log(`${out}: ${trend.runs.length} results\n${pathToFileURL(path.resolve(out))}`);
   return 0;
 }

@@ -13,13 +13,13 @@ import { nearestName } from '../results/threshold.mjs';
 export const PRIMARY = ['latency.response.p50', 'latency.response.p99', 'rate.achieved',
   'errors.total'];
 export const ALPHA = 0.05;
-const EFFECT = { ns: 0.05, s: 0.05, bytes: 0.05, per_s: 0.02, count: 0.1, fraction: 0.05 };
+export const EFFECT = { ns: 0.05, s: 0.05, bytes: 0.05, per_s: 0.02, count: 0.1, fraction: 0.05 };
 const INVALID_SHARE_MAX = 0.1;
 const APART_MAX_MS = 3600e3;
 const LISTED_MAX = 3;
 
 /** What must be the same on both sides for their times to be comparable. */
-function hostOf(result) {
+export function hostOf(result) {
   const { name, os, kernel, cpus, cpu_model: model, wine } = result.host ?? {};
   return [name, os, kernel, `${cpus} CPUs`, model, wine ? `Wine ${wine}` : null].filter(Boolean)
     .join(', ');
@@ -110,7 +110,7 @@ function obstaclesOf(baseline, candidate, invalid) {
 }
 
 /** Logs of a metric; a count may be 0, so half a count is added to each. */
-function logOf(metric) {
+export function logOf(metric) {
   return Math.log(metric.unit === 'count' ? metric.value + 0.5 : metric.value);
 }
 

@@ -49,7 +49,7 @@ function quantile(sorted, share) {
 }
 
 /** Ranks of values (from 1), equal ones sharing their mean rank. */
-function ranksOf(values) {
+export function ranksOf(values) {
   const order = values.map((value, i) => [value, i]).sort((a, b) => a[0] - b[0]);
   const ranks = new Array(values.length);
   for (let i = 0; i < order.length;) {

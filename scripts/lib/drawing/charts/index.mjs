@@ -69,7 +69,11 @@ const TREND = [...percentileKeys(1).map((key) => [key, `latency.response.${key}`
   ['rate', 'rate.achieved'], ['errors', 'errors.total'],
   ['server_cpu', 'server.resources.cpu_per_request']];
 
-/** Charts of results kept over time: { runs: [{ started_utc, label, valid, metrics }] }. */
+/** The metrics that a trend draws. */
+export const TREND_METRICS = TREND.map(([, metric]) => metric);
+
+/** Charts of results kept over time: { changes (page/trend.mjs),
+ *  runs: [{ started_utc, label, valid, metrics }] }. */
 export const TREND_CHARTS = TREND.map(([name, metric]) => ({ name: `trend_${name}`, height: 280,
   draw: (trend, theme) => chartTrend(trend, theme, metric),
   when: (trend) => trend.runs.some((run) => run.metrics[metric]) }));

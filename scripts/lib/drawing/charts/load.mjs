@@ -1,6 +1,7 @@
 // Charts against load and against time of results: the capacity curve and the trend.
 
-import { formatCount, formatDigits, formatNs, formatRate } from '../../base/format.mjs';
+import { formatChange, formatCount, formatDigits, formatNs, formatRate }
+  from '../../base/format.mjs';
 import { percentileName, percentilesAndMax } from '../../results/percentiles.mjs';
 import { capacityText, loadText, stepValid } from '../../judging/capacity_words.mjs';
 import { baseOption, HEADROOM, latencyAxis, lineSeries, loadAxis, niceAbove, niceBelow,
@@ -143,13 +144,25 @@ export function chartCapacityRate(capacity, theme) {
 const UNIT_FORMATS = { ns: (value) => formatNs(value), per_s: (value) => formatRate(value),
   count: (value) => formatCount(value) };
 
+/** A line before the first result of each new level. */
+function changeMarks(trend, runs, theme, metric) {
+  const own = (trend.changes ?? []).filter((change) => change.metric === metric);
+  if (!own.length) return {};
+  const place = ({ first }) => runs.findIndex((run) => run.path === first.path);
+  return { markLine: { silent: true, symbol: 'none', data: own.map((change) => (
+    { xAxis: place(change), lineStyle: { color: theme.bad, type: 'dashed', width: 1.5 },
+      label: { formatter: formatChange(change.ratio), position: 'end', distance: 3,
+        color: theme.ink, fontSize: 11 } })) } };
+}
+
 /** One metric of results kept over days; a hollow point is an invalid measurement. */
 export function chartTrend(trend, theme, metric) {
   const runs = trend.runs.filter((run) => run.metrics[metric]);
   const format = UNIT_FORMATS[runs[0].metrics[metric].unit] ?? ((value) => formatDigits(value));
   const option = baseOption(theme, { title: metric.replace('99_', '99.'), legend: false,
     tools: false, top: 56, bottom: 34,
-    hint: 'each point is one kept result, oldest first; hollow: an invalid measurement' });
+    hint: 'each point is one kept result, oldest first; hollow: an invalid measurement; dashed: ' +
+      'the level changed' });
   option.xAxis = { ...valueAxis(theme, String), type: 'category',
     data: runs.map((run) => run.started_utc.slice(0, 16).replace('T', ' ')),
     splitLine: { show: false } };
@@ -158,7 +171,7 @@ export function chartTrend(trend, theme, metric) {
   option.series = [{ ...lineSeries(metric, [], { color: theme.colors[0], width: 2 }),
     showSymbol: true, showAllSymbol: true, data: runs.map((run) => (
       { value: run.metrics[metric].value, symbol: 'circle',
-        ...dot(theme.colors[0], run.valid) })) }];
+        ...dot(theme.colors[0], run.valid) })), ...changeMarks(trend, runs, theme, metric) }];
   option.tooltip.formatter = ([item]) => {
     const run = runs[item.dataIndex];
     return tooltip(`${run.label} · ${run.commit ?? ''}`, [[item.color,

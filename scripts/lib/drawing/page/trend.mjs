@@ -1,13 +1,16 @@
-// Results kept from other days: what happened over time. It is drawn and never gates.
+// Results kept from other days: what happened over time, and where the level changed. It is drawn
+// and never gates. Results of different hosts are different series.
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { TREND_CHARTS } from '../charts/index.mjs';
+import { TREND_CHARTS, TREND_METRICS } from '../charts/index.mjs';
+import { changePoints } from '../../judging/changes.mjs';
+import { EFFECT, hostOf, logOf } from '../../judging/compare.mjs';
 import { METRICS_SHOWN, metricOf } from '../../results/metrics.mjs';
 import { chartsBody, wrapPage } from './page.mjs';
 import { InputError } from '../../results/result.mjs';
 import { readRun } from '../../results/run.mjs';
-import { escapeHtml } from '../../base/format.mjs';
+import { escapeHtml, formatChange } from '../../base/format.mjs';
 
 const DEPTH_MAX = 3;
 
@@ -53,17 +56,67 @@ export function readTrend(folder, scenario = null) {
     runs: chosen.map((run) => ({ label: path.basename(run.path), path: run.path,
       started_utc: run.client.run.started_utc, valid: run.client.validity.valid,
       commit: run.server?.build?.commit ?? run.client.build?.commit ?? null,
-      host: `${run.client.host?.name ?? ''} ${run.client.host?.cpu_model ?? ''}`.trim(),
+      host: hostOf(run.client),
       metrics: Object.fromEntries(METRICS_SHOWN.map((metric) => [metric, metricOf(run, metric)])
         .filter(([, metric]) => metric)) })) };
 }
 
+/** The changes of level in the valid results of one host, of one metric. */
+function changesOf(runs, metric, effect) {
+  const own = runs.filter((run) => run.valid && run.metrics[metric] &&
+    Number.isFinite(logOf(run.metrics[metric])));
+  if (!own.length) return [];
+  const least = effect ?? EFFECT[own[0].metrics[metric].unit];
+  return changePoints(own.map((run) => logOf(run.metrics[metric])),
+    { least_effect: Math.log1p(least) }).map(({ at, before, after, low, high, p }) => (
+    { metric, host: own[at].host, last: own[at - 1], first: own[at], p,
+      ratio: Math.exp(after - before), ratio_low: Math.exp(low), ratio_high: Math.exp(high) }));
+}
+
+/** Where the level changed, by host and metric, the oldest first: [{ metric, host, last (result
+ *  before), first (result after), ratio, ratio_low, ratio_high, p }]. effect: the smallest change
+ *  that counts, as a share; null: by the unit. */
+export function trendChanges({ runs }, effect = null) {
+  const hosts = [...new Set(runs.map((run) => run.host))];
+  return hosts.flatMap((host) => {
+    const own = runs.filter((run) => run.host === host);
+    return TREND_METRICS.flatMap((metric) => changesOf(own, metric, effect));
+  }).sort((a, b) => (a.first.started_utc < b.first.started_utc ? -1
+    : a.first.started_utc > b.first.started_utc ? 1 : 0));
+}
+
+/** A change in a sentence; several_hosts: name the host. */
+export function changeText({ metric, host, last, first, ratio, ratio_low: low, ratio_high: high },
+  severalHosts) {
+  const [from, to] = [last, first].map(({ commit }) => commit ?? 'unknown');
+  const commits = from === to
+    ? `both of commit ${from}: not the build, but the machine or its settings`
+    : `commits ${from}..${to}`;
+  const [before, after] = [last, first].map((run) => run.started_utc.slice(0, 16));
+  return `${metric} ${formatChange(ratio)} (${formatChange(low)} .. ${formatChange(high)}) ` +
+    `between ${before} and ${after}, ${commits}` +
+    `${severalHosts ? `, on ${host}` : ''}`;
+}
+
+export const severalHosts = ({ runs }) => new Set(runs.map((run) => run.host)).size > 1;
+
+function changesList(trend) {
+  if (!trend.changes.length) {
+    return '<p class="soft">No level changed by as much as counts (--min-effect).</p>';
+  }
+  const items = trend.changes.map((change) =>
+    `<li>${escapeHtml(changeText(change, severalHosts(trend)))}</li>`);
+  return `<p>The level changed:</p><ul>${items.join('')}</ul>`;
+}
+
+/** The page; trend.changes: trendChanges(). */
 export function makeTrendPage(trend) {
   const hosts = [...new Set(trend.runs.map((run) => run.host))];
   const intro = `<p class="soft">${trend.runs.length} results of ${escapeHtml(trend.name)}, ` +
     `${escapeHtml(trend.runs[0].started_utc)} to ${escapeHtml(trend.runs.at(-1).started_utc)}` +
-    `${hosts.length > 1 ? `, from ${hosts.length} hosts: steps may be theirs` : ''}. A trend ` +
-    'shows, it does not judge: scripts/regress does, on one machine at one time.</p>';
+    `${hosts.length > 1 ? `, from ${hosts.length} hosts, each a series of its own` : ''}. A ` +
+    'trend shows, it does not judge: scripts/regress does, on one machine at one time.</p>' +
+    changesList(trend);
   return wrapPage(`Trend of ${trend.name}`, `Trend: ${trend.name}`,
     chartsBody(TREND_CHARTS, 'trend', trend, intro), trend);
 }
