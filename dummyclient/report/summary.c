@@ -486,10 +486,14 @@ void summary_print(const struct plan *plan, const struct run *run, const struct 
     char length[UNITS_TEXT_BYTES_MAX];
     char name[SUMMARY_NAME_BYTES_MAX];
     char target[sizeof plan->targets[0].name];
-    fprintf(file, "%s against %s%s, %s measured, %" PRIu32 " %s, %s\n\n",
+    char other[sizeof plan->targets[0].name] = "others";
+    if (plan->sides > 1) {
+        printable_text(plan->targets[1].name, other, sizeof other);
+    }
+    fprintf(file, "%s against %s%s%s, %s measured, %" PRIu32 " %s, %s\n\n",
             printable_text(plan->scenario->name, name, sizeof name),
             printable_text(plan->targets[0].name, target, sizeof target),
-            plan->targets_count > 1 ? " and others" : "",
+            plan->targets_count > 1 ? " and " : "", plan->targets_count > 1 ? other : "",
             units_format_duration(run->window_ns, length), plan->workers_total,
             plan->workers_total == 1 ? "thread" : "threads", run->backend);
     if (plan->ranks > 1) {

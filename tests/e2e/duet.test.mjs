@@ -167,6 +167,8 @@ test('our own servers, both at once', LIMIT, async (t) => {
     const { client, result } = await play(t, scenario, servers,
       ['-t', threads, '--threshold', 'targets.b.latency.response.p50 < 1000s']);
     assert.equal(client.exitCode, 0, said(client));
+    const both = addresses(servers).replace(',', ' and ');
+    assert.ok(client.stdout.includes(`duet against ${both},`), said(client));
     assertSides(result, 200);
     assert.deepEqual(result.plan.behaviors,
       [{ name: 'say (a)', connections: 20 }, { name: 'say (b)', connections: 20 }]);
