@@ -183,6 +183,9 @@ void parse_secure(struct parse *parse, const cJSON *json, void *place)
     } else if (!at->tls->by_step) {
         reader_mistake(reader, "TLS begins with the connection here: say \"start\": \"step\" in "
                                "the `tls` of the target, or leave the step out");
+    } else if (parse->protocol->framing.websocket != NULL) {
+        reader_mistake(reader, "a WebSocket begins with the connection, before any step: let TLS "
+                               "begin with it, too (leave `start` and this step out)");
     } else if (parse->flow.secured) {
         reader_mistake(reader, "TLS has begun on this connection already");
     }
