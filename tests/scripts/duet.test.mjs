@@ -45,7 +45,7 @@ const blockOf = (changes = {}) => {
   const run = { client: { validity: { valid: true, reasons: [] },
     latency_ns: { response: { p50: 200e3, p99: 400e3 } } } };
   const { a, b } = changes.sides ?? {};
-  return { shared: [], places: { kind: 'shared', a: [0], b: [0], client: [1] }, a: run, b: run,
+  return { shared: [], places: { kind: 'shared', servers: [0], client: [1] }, a: run, b: run,
     ...changes, sides: { a: { ...side, ...a }, b: { ...side, ...b } } };
 };
 
@@ -220,13 +220,13 @@ test('a B that crashes is a regression; no more than three blocks show it', asyn
   assert.equal(judgeDuet(folder, SCENARIO, JUDGE).exit_code, 99);
 });
 
-test('with CPUs of its own a server may spin on one of two, and not on all', () => {
-  const places = { kind: 'split', a: [0, 1], b: [2, 3], client: [4, 5] };
-  const spins = (idle_cpus) => refusalsOf([blockOf({ places, sides: { a: { idle_cpus } } })], 6);
+test('of many CPUs a server may spin on one, and not on half of them', () => {
+  const places = { kind: 'shared', servers: [0, 1, 2, 3], client: [4, 5, 6, 7] };
+  const spins = (idle_cpus) => refusalsOf([blockOf({ places, sides: { a: { idle_cpus } } })], 8);
   assert.deepEqual(spins(0.99), []);
-  assert.match(spins(1.98)[0], /A uses 198% of a CPU/);
-  assert.match(refusalsOf([blockOf({ places, sides: { b: { load_cpus: 1.9 } } })], 6)[0],
-    /B uses 95% of its CPUs 2, 3/);
+  assert.match(spins(2.1)[0], /A uses 210% of a CPU/);
+  assert.match(refusalsOf([blockOf({ places, sides: { b: { load_cpus: 3.6 } } })], 8)[0],
+    /the servers use 95% of the CPUs 0, 1, 2, 3 that both have/);
   assert.deepEqual(refusalsOf([blockOf()], 2), []);
 });
 

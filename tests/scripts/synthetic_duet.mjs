@@ -52,7 +52,7 @@ export function saveDuet(folder, { swapped = false, shared = [], sides = {}, ...
   const side = (name) => ({ idle_cpus: 0, load_cpus: 0.2, end: { ok: true }, ...sides[name] });
   writeJson(path.join(folder, 'block.json'), { swapped, shared,
     targets: swapped ? { a: 'b', b: 'a' } : { a: 'a', b: 'b' },
-    places: { kind: 'shared', a: [0], b: [0], client: [1] },
+    places: { kind: 'shared', servers: [0], client: [1] },
     sides: { a: side('a'), b: side('b') } });
   return folder;
 }

@@ -18,6 +18,7 @@ import { memory, memoryWindows } from './idle.mjs';
 import { bulk, connect } from './scale.mjs';
 import { tls } from './tls.mjs';
 import { websocket } from './websocket.mjs';
+import { verdicts } from './verdicts.mjs';
 import { wine } from './windows.mjs';
 import { FLAG, TEXT, ownArguments } from '../base/arguments.mjs';
 import { build } from '../building/build.mjs';
@@ -48,6 +49,8 @@ const PARTS = {
   million: { play: million, alone: true,
     what: 'a million connections (--connections) open at once, held, reconciled; only by name' },
   truth: { play: truth, what: 'the client against a relay of known delay and a packet capture' },
+  verdicts: { play: verdicts, alone: true,
+    what: 'comparisons of servers of known cost under noise (--minutes); only by name' },
   arithmetic: { play: arithmetic, alone: true,
     what: 'paired and sequential comparisons of simulated servers; only by name' },
   bisect: { play: bisections, what: 'scripts/bisect on simulated histories of 64 commits' },
@@ -78,6 +81,9 @@ of the part million:
   --hold T         how long they are held; default: 60s, or longer: until each has had a turn
   --per-process N  connections of a client or a server at most; default: by its descriptors
 
+of the part verdicts:
+  --minutes N      played under noise for so long; default: 20; 0: only the recording in the tree
+
 of the part codecs:
   --base REV       frames are compared with those of this revision; default: the last before codecs
 
@@ -86,11 +92,12 @@ exit: 0 all held; 1 not, or something could not be measured; 2 bad usage`;
 const OWN_OPTIONS = {
   million: { connections: TEXT, rate: TEXT, hold: TEXT, 'per-process': TEXT },
   codecs: { base: TEXT },
+  verdicts: { minutes: TEXT },
 };
 
 function readArguments(argv) {
   const { names, ...given } = ownArguments(argv, { quick: FLAG, windows: FLAG, 'no-windows': FLAG,
-    out: TEXT, ...OWN_OPTIONS.million, ...OWN_OPTIONS.codecs }, 'see scripts/bench --help');
+    out: TEXT, ...Object.assign({}, ...Object.values(OWN_OPTIONS)) }, 'see scripts/bench --help');
   const strange = names.find((name) => !PARTS[name]);
   if (strange) throw new Failure(`${strange}: see scripts/bench --help`, 2);
   const all = Object.keys(PARTS).filter((name) => !PARTS[name].alone &&

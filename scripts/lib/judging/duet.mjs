@@ -58,7 +58,7 @@ export function readDuets(folder, scenario) {
 function blocksOfPairs(blocks, metric) {
   return blocks.filter(({ a }) => a.client.validity.valid)
     .map((block) => ({ swapped: block.swapped, pairs: pairsOf(block, metric) }))
-    .filter(({ pairs }) => pairs?.length)
+    .filter(({ pairs }) => pairs.length)
     .map(({ swapped, pairs }) => ({ swapped, log_ratios: logRatios(pairs) }));
 }
 
@@ -119,7 +119,7 @@ async function playBlock(given, scenario, block) {
   for (let attempt = 1; ; attempt++) {
     try {
       const played = await (given.play ?? playDuet)({ servers: given.servers, scenario, folder,
-        swapped, args: given.args, kind: given.kind, onClient: given.onClient,
+        swapped, args: given.args, onClient: given.onClient,
         runId: runIdOf(nameOf(scenario), `${block + 1}-${Date.now().toString(36)}`) });
       if (given.stopped?.()) return 'stopped';
       if (!played.written || played.code === 2) {
@@ -139,9 +139,9 @@ async function playBlock(given, scenario, block) {
 async function playAlone(given, scenario, side) {
   const folder = path.join(folderOf(given.folder, scenario), `alone-${side}`);
   if (!isDone(folder)) {
-    const places = placeDuet(usableCpus(), { kind: given.kind });
+    const places = placeDuet(usableCpus());
     await (given.playAlone ?? playRun)({ scenario, folder, onClient: given.onClient,
-      server: { ...given.servers[side], cpus: places[side] }, clientCpus: places.client,
+      server: { ...given.servers[side], cpus: places.servers }, clientCpus: places.client,
       args: blockArguments(peekScenario(scenario), given.args),
       runId: runIdOf(nameOf(scenario), `alone-${side}-${Date.now().toString(36)}`) });
     if (given.stopped?.()) return null;
@@ -263,7 +263,7 @@ async function playScenario(given, scenario) {
 
 /** Plays what is missing. given: { folder, scenarios, servers: { a, b }, repeats, args, until_ms,
  *  untilSure (instead of repeats: on to the end), options (compareRuns'), say, onClient, stopped(),
- *  kind (of the placement), play, playAlone (for tests) }. Returns false when it was stopped. */
+ *  play, playAlone (for tests) }. Returns false when it was stopped. */
 export async function playDuets(given) {
   const all = { ...given, started_ms: Date.now() };
   for (const scenario of given.scenarios) {
@@ -308,5 +308,5 @@ function duetDocument(blocks, rows) {
     blocks: blocks.map((block) => ({ block: block.block, swapped: block.swapped,
       valid: block.a.client.validity.valid,
       pairs: Object.fromEntries(rows.map(({ metric }) => [metric, pairsOf(block, metric)])
-        .filter(([, pairs]) => pairs?.length)) })) };
+        .filter(([, pairs]) => pairs.length)) })) };
 }

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { readJson } from '../base/file.mjs';
 import { addBuckets, bucketHighestNs, countBuckets, percentileRank }
   from '../results/histogram.mjs';
+import { metricOf } from '../results/metrics.mjs';
 import { InputError, readResult, readResultSide } from '../results/result.mjs';
 import { judgeThreshold, parseThreshold } from '../results/threshold.mjs';
 
@@ -126,12 +127,18 @@ function secondsOf(a, b) {
     .map((entry) => [entry, others.get(Number(entry.t_ns))]);
 }
 
+/** A metric that has no seconds, such as the CPU time of a request: one pair of the whole block. */
+function wholePair(runs, metric) {
+  const values = runs.map((run) => metricOf(run, metric)?.value);
+  return values.every((value) => Number.isFinite(value) && value > 0)
+    ? [[Number(runs[0].client.run.window_start_ns) / 1e9, ...values]] : [];
+}
+
 /** What both sides of a block showed of a metric in the same second, or in as many seconds together
- *  as it takes to have enough samples: [[t_s, of a, of b], ...]. null: it is no metric of seconds.
- */
+ *  as it takes to have enough samples: [[t_s, of a, of b], ...]. */
 export function pairsOf({ a, b }, metric) {
   const reader = readerOf(metric);
-  if (!reader) return null;
+  if (!reader) return wholePair([a, b], metric);
   const pairs = [];
   let open = null;
   for (const second of secondsOf(a, b)) {

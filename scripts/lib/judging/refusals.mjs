@@ -19,14 +19,20 @@ function medianOf(blocks, side, key) {
   return values.length ? median(values) : null;
 }
 
-/** A server that spins takes the CPU that the other needs, whatever either is worth. Beside CPUs of
- *  its own it may have one for that. */
+/** The CPUs that the servers have: how many, and in words. */
+function roomOf([{ places }], cpus) {
+  const { servers } = places;
+  return servers ? { room: servers.length, text: `the ${cpuText(servers)} that both have` }
+    : { room: cpus, text: 'the machine' };
+}
+
+/** A server that spins takes the CPU that the other needs, whatever either is worth. Of several
+ *  CPUs it may have one for that. */
 function spinning(blocks, cpus) {
-  const { kind, a } = blocks[0].places;
-  const room = kind === 'split' ? a.length : kind === 'free' ? cpus : 1;
+  const { room } = roomOf(blocks, cpus);
   return SIDES.flatMap((side) => {
     const idle = medianOf(blocks, side, 'idle_cpus');
-    if (idle === null || idle <= IDLE_CPUS_MAX || (room > 1 && idle < room / 2)) return [];
+    if (idle === null || idle <= IDLE_CPUS_MAX || (room > 2 && idle < room / 2)) return [];
     return [`${side.toUpperCase()} uses ${percent(idle)} of a CPU while nothing is asked of it: ` +
       'servers that spin take each other\'s time; give it an option to block, or more CPUs'];
   });
@@ -34,20 +40,12 @@ function spinning(blocks, cpus) {
 
 /** Too little CPU: what is then measured is who gets it. */
 function saturated(blocks, cpus) {
-  const { kind, a, b } = blocks[0].places;
-  const load = Object.fromEntries(SIDES.map((side) => [side, medianOf(blocks, side, 'load_cpus')]));
-  if (load.a === null || load.b === null) return [];
-  const advice = 'a lower --rate, or a machine with more CPUs';
-  if (kind === 'split') {
-    return SIDES.filter((side) => load[side] > LOAD_SHARE_MAX * a.length)
-      .map((side) => `too little CPU: ${side.toUpperCase()} uses ` +
-        `${percent(load[side] / a.length)} of its ${cpuText(blocks[0].places[side])}: ${advice}`);
-  }
-  const room = kind === 'free' ? cpus : b.length;
-  const share = (load.a + load.b) / room;
-  const whose = kind === 'free' ? 'the machine' : `the ${cpuText(b)} that both have`;
-  return share > LOAD_SHARE_MAX
-    ? [`too little CPU: the servers use ${percent(share)} of ${whose}: ${advice}`] : [];
+  const { room, text } = roomOf(blocks, cpus);
+  const load = SIDES.map((side) => medianOf(blocks, side, 'load_cpus'));
+  if (load.includes(null)) return [];
+  const share = (load[0] + load[1]) / room;
+  return share > LOAD_SHARE_MAX ? [`too little CPU: the servers use ${percent(share)} of ` +
+    `${text}: a lower --rate, or a machine with more CPUs`] : [];
 }
 
 /** The generator itself had too little: in no block could it keep its times. */

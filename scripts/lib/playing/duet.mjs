@@ -1,8 +1,8 @@
 // One block of a duet: two servers in fresh processes and one client that asks both at once.
 //
-// Blocks differ in what could favour a side: in every second one (swapped) the servers change their
-// CPUs, their order of starting, their ports, and their places at the client (what is its target
-// "a"). Whatever a place is worth is then in two blocks with opposite signs.
+// Both servers have the same CPUs. Blocks differ in what could favour a side: in every second one
+// (swapped) the servers change their order of starting, their ports, and their places at the client
+// (which is its target "a"). Whatever a place is worth is then in two blocks with opposite signs.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -61,13 +61,13 @@ async function startBoth(given, places, folder) {
     makeFolder(path.join(folder, side));
     try {
       servers[side] = await startTested({ ...given.servers[side], port: ports[index],
-        cpus: places[side], ownArgs: [...given.servers[side].ownArgs ?? [], ...given.ownArgs] },
+        cpus: places.servers, ownArgs: [...given.servers[side].ownArgs ?? [], ...given.ownArgs] },
       given.runId, path.join(folder, side));
     } catch (error) {
       await endBoth(servers, folder, () => false);
       throw Object.assign(error, { side, besideOther: index === 1 });
     }
-    await pinProcess(servers[side].program.pid, places[side]);
+    await pinProcess(servers[side].program.pid, places.servers);
   }
   return servers;
 }
@@ -108,15 +108,15 @@ async function playBoth(given, servers, places) {
 }
 
 /** Plays a block into folder: client.json, block.json, and what is known of each server in a/ and
- *  b/. given: { servers: { a, b } (see startTested), scenario, args, runId, folder, swapped, kind
- *  (see placeDuet), seed, onClient }. Returns { code, written, said }. Throws what starting a
+ *  b/. given: { servers: { a, b } (see startTested), scenario, args, runId, folder, swapped,
+ *  onClient }. Returns { code, written, said }. Throws what starting a
  *  server throws, with { side, besideOther }. */
 export async function playDuet(given) {
-  const { scenario, runId, folder, swapped, kind } = given;
+  const { scenario, runId, folder, swapped } = given;
   fs.rmSync(folder, { recursive: true, force: true });
   makeFolder(folder);
   const file = path.join(folder, 'client.json');
-  const places = placeDuet(usableCpus(), { swapped, kind });
+  const places = placeDuet(usableCpus());
   const args = blockArguments(peekScenario(scenario), given.args ?? []);
   const windows = given.servers.a.windows ?? ON_WINDOWS;
   const bound_ms = await clientBoundMs({ scenario, args: [...duetArguments(1, 2), ...args] });

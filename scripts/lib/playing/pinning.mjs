@@ -38,22 +38,15 @@ export function usableCpus() {
   }
 }
 
-/** How the CPUs are shared out. "split" (from 3 on): each server its own, as many for both;
- *  "shared": both servers on the same half; "free": nothing is pinned. The client has the others.
- *  swapped: the servers change places. Returns { kind, a, b, client }, lists of CPUs or null. */
-export function placeDuet(cpus, { swapped = false, kind } = {}) {
-  const chosen = kind ?? (cpus.length >= 3 ? 'split' : cpus.length === 2 ? 'shared' : 'free');
-  if (chosen === 'free') return { kind: chosen, a: null, b: null, client: null };
-  if (chosen === 'shared') {
-    const half = Math.max(1, cpus.length >> 1);
-    const servers = cpus.slice(0, half);
-    return { kind: chosen, a: servers, b: servers, client: cpus.slice(half) };
-  }
-  const each = Math.max(1, Math.floor(cpus.length / 3));
-  const [first, second] = [cpus.slice(0, each), cpus.slice(each, 2 * each)];
-  const rest = cpus.slice(2 * each);
-  return { kind: chosen, a: swapped ? second : first, b: swapped ? first : second,
-    client: rest.length ? rest : null };
+/** How the CPUs are shared out: both servers on the same half of them, the client on the others;
+ *  from 2 on. What else runs on a CPU then delays both servers: with a CPU for each, or with none
+ *  pinned, the log ratios of identical servers were 10 times and more as far apart, on 2 CPUs with
+ *  other programs on them (scripts/README.md). kind "free": nothing is pinned. Returns { kind,
+ *  servers, client }, lists of CPUs or null. */
+export function placeDuet(cpus) {
+  if (cpus.length < 2) return { kind: 'free', servers: null, client: null };
+  const half = cpus.length >> 1;
+  return { kind: 'shared', servers: cpus.slice(0, half), client: cpus.slice(half) };
 }
 
 /** A call ({ command, args, env }) that runs on these CPUs; null: anywhere. */

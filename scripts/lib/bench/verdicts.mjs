@@ -1,0 +1,212 @@
+// scripts/bench verdicts: does a comparison on a noisy machine say what is true?
+//
+// Servers whose cost is known (tests/bench/cost_server.c) are played under noise that comes and
+// goes: identical ones, one that takes 5% longer, one whose every 40th request does; at the same
+// time, and one after the other. The blocks are kept (verdicts.json); from them 200 and 100
+// comparisons are drawn, beside those that were really played.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { alarmsMost, drawDuets, drawRuns, drawUntilSure, mirror, playedDuets }
+  from './verdicts_drawn.mjs';
+import { writeWholeFile, readJson } from '../base/file.mjs';
+import { buildFolder, ROOT } from '../base/paths.mjs';
+import { Failure, Program } from '../base/process.mjs';
+import { metricOf } from '../results/metrics.mjs';
+import { logRatios, pairsOf, readDuet } from '../judging/pairs.mjs';
+import { heldUp, refusalsOf } from '../judging/refusals.mjs';
+import { median } from '../judging/statistics.mjs';
+import { playDuet } from '../playing/duet.mjs';
+import { pinCall, placeDuet, usableCpus } from '../playing/pinning.mjs';
+import { playRun } from '../playing/play.mjs';
+
+/** The recording that is kept in the tree. */
+export const KEPT = path.join(ROOT, 'tests', 'bench', 'verdicts.json');
+const NOISE = fileURLToPath(new URL('./noise_program.mjs', import.meta.url));
+const NOISE_MAX_S = 7200;
+const MINUTES = 20;
+const WORK = 100000;
+const EVERY = 40;
+const BLOCK_S = 3;
+const RATE = 400;
+const SMALL = 0.05;
+const METRICS = { p50: 'latency.response.p50', p99: 'latency.response.p99',
+  cpu: 'server.resources.cpu_per_request' };
+
+const LOAD = { target: { host: '127.0.0.1', port: 7777 },
+  load: { connections: 20, rate: `${RATE}/s`, duration: `${BLOCK_S}s` },
+  behaviors: [{ name: 'ask', loop: [
+    { request: { send: { id: 1, body: { random: { bytes: 32 } } } } }] }] };
+
+function costCommand(bench, ...words) {
+  const program = path.join(buildFolder('linux'), 'bench', 'cost_server');
+  if (!fs.existsSync(program)) throw new Failure('cost_server was not built');
+  return { command: `exec ${program} {port} ${words.join(' ')}` };
+}
+
+/** Neighbours on every CPU, from a seed; end() ends them. */
+function startNoise(seed) {
+  const cpus = usableCpus();
+  const programs = (cpus.length ? cpus : [null]).map((cpu, i) => {
+    const { command, args } = pinCall({ command: process.execPath, args: [NOISE,
+      String(seed + i), String(NOISE_MAX_S)] }, cpu === null ? null : [cpu]);
+    return new Program(command, args, { group: true });
+  });
+  return { end: () => Promise.all(programs.map((one) => one.stop(2000, 'SIGTERM'))) };
+}
+
+function playBlock(bench, name, a, b, { swapped = false, rate } = {}) {
+  const folder = bench.file(path.join('blocks', name));
+  const scenario = bench.scenario('cost', LOAD);
+  return playDuet({ servers: { a, b }, scenario, swapped, folder, runId: `verdicts-${name}`,
+    args: ['--duration', `${BLOCK_S}s`, ...(rate ? ['--rate', String(rate)] : [])] })
+    .then(() => readDuet(folder));
+}
+
+/** What is kept of a block. */
+function recordOf(block) {
+  return { swapped: block.swapped, ...Object.fromEntries(Object.entries(METRICS)
+    .map(([key, metric]) => [key, logRatios(pairsOf(block, metric))
+      .map((log) => Number(log.toFixed(5)))])) };
+}
+
+/** A run of one server alone: the medians that the sequential mode compares. */
+async function playAlone(bench, name, server) {
+  const places = placeDuet(usableCpus());
+  const { run } = await playRun({ server: { ...server, cpus: places.servers },
+    clientCpus: places.client,
+    scenario: bench.scenario('cost', LOAD), folder: bench.file(path.join('blocks', name)),
+    runId: `verdicts-${name}` });
+  return Object.fromEntries(Object.entries(METRICS)
+    .map(([key, metric]) => [key, Math.round(metricOf(run, metric)?.value)]));
+}
+
+/** How many rounds are 5% of what a request costs: by the CPU time of servers that work once and
+ *  twice as long, which a busy machine changes least. */
+async function calibrate(bench) {
+  const { cpu: once } = await playAlone(bench, 'calibrate', costCommand(bench, WORK));
+  const { cpu: twice } = await playAlone(bench, 'calibrate', costCommand(bench, 2 * WORK));
+  const rounds = Math.round((SMALL * once * WORK) / Math.max(1, twice - once));
+  bench.say(`    a request takes ${(once / 1000).toFixed(0)} us of CPU; 5% of it are ${rounds} ` +
+    'rounds');
+  return rounds;
+}
+
+/** Plays for so long: everything in turn, so that each kind saw the same noise. */
+async function record(bench, minutes) {
+  const more = await calibrate(bench);
+  const base = costCommand(bench, WORK);
+  const slower = costCommand(bench, WORK + more);
+  const tail = costCommand(bench, WORK, EVERY, 2 * WORK);
+  const recording = { block_s: BLOCK_S, rate: RATE, placement: placeDuet(usableCpus()).kind,
+    same: [], slower: [], tail: [], runs: [] };
+  const noise = startNoise(19);
+  const until_ms = Date.now() + minutes * 60000;
+  try {
+    for (let n = 0; Date.now() < until_ms; n++) {
+      const block = (kind, b, swapped) => playBlock(bench, kind, base, b, { swapped })
+        .then((one) => one.a.client.validity.valid && recording[kind].push(recordOf(one)));
+      for (const swapped of [false, true]) {
+        await block('same', base, swapped);
+        await block('slower', slower, swapped);
+      }
+      await block('tail', tail, n % 2 === 1);
+      const runs = {};
+      for (const side of n % 2 ? ['b', 'a'] : ['a', 'b']) {
+        runs[side] = await playAlone(bench, 'alone', side === 'a' ? base : slower);
+      }
+      recording.runs.push([runs.a, runs.b]);
+      writeWholeFile(bench.file('verdicts.json'), `${JSON.stringify(recording)}\n`);
+      bench.say(`    round ${n + 1}, about ${Math.max(0, Math.round((until_ms - Date.now()) /
+        1000))} s left`);
+    }
+  } finally {
+    await noise.end();
+  }
+  return recording;
+}
+
+const text = ({ worse, better, trials, blocks, same }) => `worse ${worse}, better ${better} of ` +
+  `${trials}${same === undefined ? '' : `, same ${same}, ${blocks.toFixed(1)} blocks`}`;
+
+/** The rows of a recording: of p50, and of the CPU time of a request, which noise hardly moves. */
+function judgeRecording(bench, recording) {
+  const { same, slower, tail, runs } = recording;
+  // Neighbours of the same server: those of two rounds.
+  const runsSame = runs.slice(1).map(([a], i) => [runs[i][0], a]);
+  const opposite = slower.map(mirror);
+  const row = (what, told, held) => bench.row('-', what, text(told), held);
+  const alarms = (told) => told.worse + told.better <= alarmsMost(told.trials);
+  const draw = (blocks, more) => drawDuets(blocks, { trials: 100, seed: 19, ...more });
+  bench.say(`    ${same.length} + ${slower.length} + ${tail.length} blocks of ` +
+    `${recording.block_s} s`);
+  for (const key of ['cpu', 'p50']) {
+    const effect = median(slower.map(({ [key]: logs }) => median(logs)));
+    bench.say(`    "5%" is ${(100 * Math.expm1(effect)).toFixed(1)}% of ${key} in the median ` +
+      'block');
+    for (const blocks of [6, 10, 20]) {
+      const told = draw(same, { key, trials: 200, identical: true, blocks });
+      row(`drawn: ${key}, A/A, ${blocks} blocks`, told, alarms(told));
+      const found = draw(slower, { key, blocks });
+      row(`drawn: ${key}, +5%, ${blocks} blocks`, found, blocks === 6 ? found.worse >= 90 : null);
+    }
+    const better = draw(opposite, { key });
+    row(`drawn: ${key}, -5%, 6 blocks`, better, better.better >= 90 && better.worse === 0);
+    const alone = drawRuns(runsSame, { key, trials: 200, identical: true, seed: 19 });
+    row(`drawn: ${key}, one after the other, A/A, 10 repeats`, alone, alarms(alone));
+    row(`drawn: ${key}, one after the other, +5%, 10 repeats`,
+      drawRuns(runs, { key, trials: 100, seed: 19 }), null);
+    const until = drawUntilSure(same, { key, trials: 100, identical: true, seed: 19 });
+    row(`drawn: ${key}, until sure, A/A`, until, alarms(until));
+    row(`drawn: ${key}, until sure, +5%`, drawUntilSure(slower, { key, trials: 100, seed: 19 }),
+      null);
+    const really = playedDuets(same, { key });
+    row(`played: ${key}, A/A, 6 blocks`, really, alarms(really));
+    row(`played: ${key}, +5%, 6 blocks`, playedDuets(slower, { key }), null);
+  }
+  const p99 = draw(tail, { key: 'p99' });
+  row('drawn: p99 alone, 6 blocks: p99', p99, p99.worse >= 90);
+  row('drawn: p99 alone, 6 blocks: p50', draw(tail, { key: 'p50' }), null);
+  row('played: p99 alone, 6 blocks: p99', playedDuets(tail, { key: 'p99' }), null);
+}
+
+/** Duets that mislead: each must be refused. */
+async function refuse(bench) {
+  const lock = bench.file('lock');
+  const cases = {
+    'B spins': { b: costCommand(bench, WORK, 0, 0, 'spin') },
+    'both need a lock': { a: costCommand(bench, 10 * WORK, 0, 0, 'lock', lock),
+      b: costCommand(bench, 10 * WORK, 0, 0, 'lock', lock), rate: RATE / 2 },
+    'too little CPU': { a: costCommand(bench, 30 * WORK), b: costCommand(bench, 30 * WORK) },
+    'nothing wrong': {} };
+  for (const [name, { a = costCommand(bench, WORK), b = costCommand(bench, WORK), rate }] of
+    Object.entries(cases)) {
+    const block = await playBlock(bench, 'refused', a, b, { rate });
+    let reasons = refusalsOf([block], usableCpus().length);
+    if (!reasons.length) {
+      const places = placeDuet(usableCpus());
+      const alone = {};
+      for (const [side, server] of Object.entries({ a, b })) {
+        const { run } = await playRun({ server: { ...server, cpus: places.servers },
+          clientCpus: places.client, scenario: bench.scenario('cost', LOAD),
+          folder: bench.file(path.join('blocks', 'alone')), runId: `verdicts-alone-${side}`,
+          args: rate ? ['--rate', String(rate)] : [] });
+        alone[side] = run.client;
+      }
+      reasons = heldUp([block], alone);
+    }
+    bench.row('-', `refused: ${name}`, (reasons[0] ?? 'not refused').slice(0, 100),
+      (reasons.length > 0) === (name !== 'nothing wrong'));
+  }
+}
+
+export async function verdicts(bench) {
+  const minutes = Number(bench.options.minutes ?? MINUTES);
+  bench.say('  the recording in the tree');
+  judgeRecording(bench, readJson(KEPT));
+  if (minutes === 0) return;
+  await refuse(bench);
+  bench.say(`  played here, ${minutes} minutes`);
+  judgeRecording(bench, await record(bench, minutes));
+}
