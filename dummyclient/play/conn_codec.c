@@ -5,17 +5,24 @@
 #include "play/conn_trace.h"
 #include "proto/websocket.h"
 
-/* Queues what the codec says by itself. False: the connection is being closed. */
-static bool conn__say(struct conn *conn, struct span own)
+/* Queues what the codec says by itself. False: nothing has changed. */
+static bool conn__queue(struct conn *conn, struct span own)
 {
-    if (!conn_queue_own(conn, own)) {
-        conn_break(conn, ERROR_KIND_LOCAL_LIMIT);
-        return false;
-    }
-    if (conn->traced) {
+    bool queued = conn_queue_own(conn, own);
+    if (queued && conn->traced) {
         conn_trace_own_sent(conn, own);
     }
-    return true;
+    return queued;
+}
+
+/* The same; false: the connection is being closed. */
+static bool conn__say(struct conn *conn, struct span own)
+{
+    bool queued = conn__queue(conn, own);
+    if (!queued) {
+        conn_break(conn, ERROR_KIND_LOCAL_LIMIT);
+    }
+    return queued;
 }
 
 int64_t conn_greeting_ns(const struct conn *conn)
@@ -96,14 +103,12 @@ bool conn_tell_refused(struct conn *conn, enum error_kind error)
     struct span reply = framing->websocket != NULL && speaks
                             ? frame_reply(framing, conn_codec_state(conn))
                             : (struct span){0};
-    if (reply.bytes == 0) {
+    if (reply.bytes == 0 || !conn__queue(conn, reply)) {
         return false;
     }
     reassembly_close(&conn->reassembly); /* what is behind it is nothing */
-    if (conn__say(conn, reply)) {
-        conn__end_wrong(conn, error);
-        conn_pump(conn);
-    }
+    conn__end_wrong(conn, error);
+    conn_pump(conn);
     return true;
 }
 

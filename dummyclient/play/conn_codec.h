@@ -24,7 +24,7 @@ int64_t conn_greeting_ns(const struct conn *conn);
  * being closed. */
 bool conn_finish_codec(struct conn *conn);
 /* What came was refused: the codec tells the peer why, and this side ends. False: it has no words
- * for that, and the connection is open as before. */
+ * for that, or no room for them, and the connection is open as before. */
 bool conn_tell_refused(struct conn *conn, enum error_kind error);
 /* It has, and the peer's own end of the codec's has not come: so the FIN waits. */
 bool conn_awaits_finish(struct conn *conn);

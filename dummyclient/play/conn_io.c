@@ -62,10 +62,11 @@ void conn_queue_message(struct conn *conn, const struct vm_action *action)
     conn_mark_dirty(conn);
 }
 
+/* Messages that wait are no reason against it: there is room for it behind the largest, too. */
 bool conn_queue_own(struct conn *conn, struct span own)
 {
     uint32_t bytes = (uint32_t)own.bytes;
-    if (conn->own_bytes + bytes > UINT16_MAX || conn->queue.held_bytes > CONN_QUEUE_BYTES_MAX ||
+    if (conn->own_bytes + bytes > UINT16_MAX ||
         !send_queue_append(&conn->queue, &conn->group->pool, own.data, bytes)) {
         return false;
     }

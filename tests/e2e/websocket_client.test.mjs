@@ -443,6 +443,33 @@ test('refused by the framing inside, and told so', LIMIT, async (t) => {
   assert.equal(closeCode(Buffer.concat(replies)), 1002);
 });
 
+/* --- What is said while a large message waits for a server that does not read. */
+
+const WAITING = [
+  ['a ping is answered', '\x89\x01p', {}],
+  ['what is refused is a frame_error', '\xc2\x01x', { frame_error: 1 }],
+];
+
+for (const [what, bytes, errors] of WAITING) {
+  test(`behind a message of 16 MiB ${what}`, LIMIT, async (t) => {
+    let pongs = 0;
+    const { port } = await startWs(t, (socket) => {
+      const { _socket: stream } = socket;
+      echo(socket);
+      socket.on('pong', () => { pongs += 1; });
+      stream.pause();
+      setTimeout(() => stream.write(bytes, 'latin1'), 300);
+      setTimeout(() => stream.resume(), 600);
+    });
+    const scenario = echoing({}, { random: { bytes: 16777216 } });
+    scenario.load = { connections: 1, duration: '10ms', drain: '2m' };
+    const { program, result } = await play(t, port, scenario);
+    const { response_lost: _lost, ...others } = errorsOf(result);
+    assert.deepEqual(others, errors, said(program));
+    assert.equal(pongs, errors.frame_error ? 0 : 1);
+  });
+}
+
 for (const answers of [true, false]) {
   const name = answers ? 'is answered is clean' : 'meets the end of the stream is not clean';
   test(`a close frame that ${name}`, LIMIT, async (t) => {
