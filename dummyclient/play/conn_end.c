@@ -112,20 +112,30 @@ static void conn__close(struct conn *conn, enum cport_close_mode mode)
     cport_close(conn->group->port, &conn->socket, &conn->seldom->close_op, mode);
 }
 
+/* An end has one reason, the first: what comes of that is no other error. True: it is this one. */
+static bool conn__blame(struct conn *conn, enum error_kind error)
+{
+    bool first = conn->end_reason == ERROR_KIND_NONE;
+    conn->end_reason = first ? (uint8_t)error : conn->end_reason;
+    conn_observe(conn);
+    return first;
+}
+
 void conn_break(struct conn *conn, enum error_kind error)
 {
-    conn->end_reason = (uint8_t)error;
-    conn_observe(conn);
+    bool first = conn__blame(conn, error);
     if (conn->traced) {
         conn_trace_broken(conn, error);
     }
-    recorder_error(conn->group->recorder, error);
+    if (first) {
+        recorder_error(conn->group->recorder, error);
+    }
     if (conn->link == CONN_CONNECTING && error != ERROR_KIND_LOCAL_LIMIT) {
         /* It would have taken at least as long. */
         recorder_connect_failed(conn->group->recorder, conn->group->now_ns - conn->opened_ns);
     }
-    if (error == ERROR_KIND_RESET || error == ERROR_KIND_CLOSE_TIMEOUT ||
-        (error == ERROR_KIND_OTHER && conn->link != CONN_CONNECTING)) {
+    if (first && (error == ERROR_KIND_RESET || error == ERROR_KIND_CLOSE_TIMEOUT ||
+                  (error == ERROR_KIND_OTHER && conn->link != CONN_CONNECTING))) {
         conn_explain_end(conn, error, NULL);
     }
     conn__close(conn, CPORT_CLOSE_RST);
@@ -133,7 +143,7 @@ void conn_break(struct conn *conn, enum error_kind error)
 
 void conn_reset(struct conn *conn)
 {
-    conn->end_reason = ERROR_KIND_RESET;
+    (void)conn__blame(conn, ERROR_KIND_RESET);
     if (conn->traced) {
         conn_trace(conn, "this side resets the connection (RST)");
     }
@@ -153,9 +163,10 @@ void conn_drop(struct conn *conn)
 /* doing: as for conn_explain_end(). */
 static void conn__note_unexpected(struct conn *conn, const char *doing)
 {
+    if (!conn__blame(conn, ERROR_KIND_UNEXPECTED_CLOSE)) {
+        return;
+    }
     conn_explain_end(conn, ERROR_KIND_UNEXPECTED_CLOSE, doing);
-    conn->end_reason = ERROR_KIND_UNEXPECTED_CLOSE;
-    conn_observe(conn);
     if (conn->traced) {
         conn_trace(conn, "the scenario does not expect that end");
     }

@@ -470,6 +470,44 @@ for (const [what, bytes, errors] of WAITING) {
   });
 }
 
+/* --- An end has one reason, whatever the server does to the close frame. */
+
+const ENDS = [
+  ['resets', (socket) => socket.resetAndDestroy()],
+  ['does not end its side', () => {}],
+];
+const REASONS = [
+  ['frame_error', '\xc2\x01x'],
+  ['websocket_close', '\x88\x02\x03\xf0'],
+];
+
+for (const [how, end] of ENDS) {
+  for (const [reason, bytes] of REASONS) {
+    test(`a server that ${how} behind a ${reason}`, LIMIT, async (t) => {
+      const sockets = new Set();
+      const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+        sockets.add(socket);
+        socket.on('error', () => {});
+        socket.once('data', (request) => {
+          socket.write(upgrade()(String(request)));
+          socket.write(bytes, 'latin1');
+          socket.once('data', () => end(socket));
+        });
+      });
+      await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+      t.after(() => {
+        for (const socket of sockets) socket.destroy();
+        server.close();
+      });
+      const { program, result } = await play(t, server.address().port, {
+        framing: { type: 'websocket' }, load: { connections: 1, duration: '200ms' },
+        behaviors: [{ loop: [{ think: '10s' }] }] });
+      assert.deepEqual(errorsOf(result), { [reason]: 1 }, said(program));
+      assert.deepEqual(result.abnormal_connections.map((one) => one.reason), [reason]);
+    });
+  }
+}
+
 for (const answers of [true, false]) {
   const name = answers ? 'is answered is clean' : 'meets the end of the stream is not clean';
   test(`a close frame that ${name}`, LIMIT, async (t) => {
