@@ -322,6 +322,13 @@ static bool websocket__is_refusal(const uint8_t *data, size_t bytes)
            data[9] != '3';
 }
 
+/* A head, or what has come of it, that is longer than one may be. */
+static bool websocket__is_long(bool is_server, struct span head)
+{
+    return head.bytes > WEBSOCKET_HANDSHAKE_BYTES_MAX &&
+           (is_server || !websocket__is_refusal(head.data, head.bytes));
+}
+
 static enum frame_status websocket__refuse_head(struct websocket *ws, enum frame_status status)
 {
     ws->phase = WEBSOCKET_REFUSED;
@@ -343,12 +350,14 @@ static enum frame_status websocket__decode_head(const struct framing *framing, v
         }
         return websocket__refuse_head(ws, FRAME_INVALID);
     }
+    if (websocket__is_long(is_server, head)) {
+        return websocket__refuse_head(ws, FRAME_INVALID);
+    }
     if (end == 0 && (is_server || !websocket__is_refusal(data, bytes))) {
         progress->searches = true;
         progress->needed_bytes = bytes + 1;
         progress->scanned_bytes = (uint32_t)bytes;
-        return bytes > WEBSOCKET_HANDSHAKE_BYTES_MAX ? websocket__refuse_head(ws, FRAME_INVALID)
-                                                     : FRAME_PARTIAL;
+        return FRAME_PARTIAL;
     }
     if (is_server ? !websocket__judge_request(ws, head, NULL)
                   : !websocket__judge_response(framing, ws, head, NULL)) {
@@ -370,8 +379,7 @@ static void websocket__explain_head(const struct framing *framing, void *state, 
     bool is_server = framing->websocket->is_server;
     size_t end = websocket__head_end(data, bytes, 0);
     struct span head = {data, end > 0 ? end : bytes};
-    if (websocket__begins(is_server, data, bytes) && end == 0 &&
-        (is_server || !websocket__is_refusal(data, bytes))) {
+    if (websocket__begins(is_server, data, bytes) && websocket__is_long(is_server, head)) {
         error_set(error, "a head of at most %d bytes", WEBSOCKET_HANDSHAKE_BYTES_MAX);
     } else if (is_server) {
         websocket__judge_request(ws, head, error);

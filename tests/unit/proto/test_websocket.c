@@ -319,6 +319,36 @@ static void test_a_head_without_end_is_refused(void **state)
     end_close(&client);
 }
 
+/* The head is longer than one may be: it is refused however it was cut, and said so. */
+static void test_a_long_head_is_refused_however_it_was_cut(void **state)
+{
+    static struct end ends[2];
+    static char head[WEBSOCKET_HANDSHAKE_BYTES_MAX + 64];
+    struct error error;
+    (void)state;
+    for (size_t bytes = WEBSOCKET_HANDSHAKE_BYTES_MAX; bytes < sizeof head; bytes += 7) {
+        for (size_t i = 0; i < COUNT_OF(ends); i++) {
+            bool is_server = i > 0;
+            memset(head, 'x', sizeof head);
+            const char *line = is_server ? "GET / HTTP/1.1\r\n" : "HTTP/1.1 101 x\r\n";
+            memcpy(head, line, strlen(line));
+            memcpy(head + bytes - 4, "\r\n\r\n", 4);
+            for (size_t piece = 1; piece <= 4000; piece += 1333) {
+                struct seen seen = {.status = FRAME_PARTIAL};
+                end_open(&ends[i], is_server ? &as_server : &as_client);
+                for (size_t at = 0; at < bytes && seen.status == FRAME_PARTIAL; at += piece) {
+                    feed(&ends[i], head + at, bytes - at < piece ? bytes - at : piece, &seen);
+                }
+                assert_int_equal(seen.status, FRAME_INVALID);
+                reassembly_explain(&ends[i].reassembly, ends[i].state, seen.status, &error);
+                assert_int_equal(strstr(error.text, "at most 16384 bytes") != NULL,
+                                 bytes > WEBSOCKET_HANDSHAKE_BYTES_MAX);
+                end_close(&ends[i]);
+            }
+        }
+    }
+}
+
 /* --- Frames. */
 
 #define BYTES(text) (const uint8_t *)(text), sizeof "" text - 1
@@ -725,6 +755,7 @@ int main(void)
         cmocka_unit_test(test_responses_refused),
         cmocka_unit_test(test_requests_answered),
         cmocka_unit_test(test_a_head_without_end_is_refused),
+        cmocka_unit_test(test_a_long_head_is_refused_however_it_was_cut),
         cmocka_unit_test(test_streams_cut_anywhere),
         cmocka_unit_test(test_every_prefix_of_a_message_waits),
         cmocka_unit_test(test_a_message_that_stopped_in_words),
