@@ -19,8 +19,10 @@ static void tls__server_name(struct parse *parse, const cJSON *json, void *place
     const char *name = json->valuestring;
     (void)place;
     size_t host = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_");
-    size_t ipv6 = strspn(name, "abcdefABCDEF0123456789.:"); /* "localhost:7777" is none */
-    if (name[0] == '\0' || (name[host] != '\0' && name[ipv6] != '\0')) {
+    size_t ipv6 = strspn(name, "abcdefABCDEF0123456789.:");
+    /* "127.0.0.1:7777" has one colon, and an address more. */
+    bool is_ipv6 = name[ipv6] == '\0' && strchr(name, ':') != strrchr(name, ':');
+    if (name[0] == '\0' || (name[host] != '\0' && !is_ipv6)) {
         reader_expected(&parse->reader, json,
                         "the name of a host (\"www.example.org\"; letters, "
                         "digits, '.', '-' and '_'), or an IP address");
