@@ -162,13 +162,50 @@ void histogram_copy(struct histogram *into, const struct histogram *from)
     into->over_range_count = from->over_range_count;
 }
 
+/* The buckets that are not empty, from the least: from {.hdr = ...} until false. HdrHistogram's own
+ * iterators work the edges out of every bucket on the way, and most are empty. */
+struct histogram__walk {
+    const struct hdr_histogram *hdr;
+    uint32_t next;
+    int64_t lowest_ns;
+    int64_t highest_ns;
+    int64_t count;
+    int64_t until; /* samples in this bucket and below it */
+};
+
+static bool histogram__next(struct histogram__walk *walk)
+{
+    const struct hdr_histogram *hdr = walk->hdr;
+    uint32_t bits = (uint32_t)hdr->sub_bucket_half_count_magnitude;
+    if (walk->until >= hdr->total_count) {
+        return false;
+    }
+    while (hdr->counts[walk->next] == 0) {
+        walk->next++;
+        must(walk->next < (uint32_t)hdr->counts_len);
+    }
+    walk->count = hdr->counts[walk->next];
+    walk->until += walk->count;
+    walk->lowest_ns = bucket_lowest_ns(walk->next, bits);
+    walk->highest_ns = bucket_lowest_ns(++walk->next, bits) - 1;
+    return true;
+}
+
+static void histogram__add_counts(struct hdr_histogram *into, const struct hdr_histogram *from)
+{
+    struct histogram__walk walk = {.hdr = from};
+    while (histogram__next(&walk)) {
+        bool taken = hdr_record_values(into, walk.lowest_ns, walk.count);
+        must(taken); /* all have the same range */
+    }
+}
+
 void histogram_add(struct histogram *into, const struct histogram *from)
 {
-    int64_t dropped = hdr_add(into->hdr, from->hdr);
+    histogram__add_counts(into->hdr, from->hdr);
     if (from->censored_count > 0) {
-        dropped += hdr_add(into->censored, from->censored);
+        histogram__add_counts(into->censored, from->censored);
     }
-    must(dropped == 0); /* all have the same range */
     into->censored_count += from->censored_count;
     into->over_range_count += from->over_range_count;
     if (from->censored_min_ns < into->censored_min_ns) {
@@ -193,13 +230,14 @@ static int64_t histogram__rank(double percentile, int64_t count)
 }
 
 /* Of the samples in a bucket, those whose value is known. */
-static int64_t histogram__known(const struct histogram *histogram, const struct hdr_iter *bucket)
+static int64_t histogram__known(const struct histogram *histogram,
+                                const struct histogram__walk *bucket)
 {
     int64_t known = bucket->count;
     if (histogram->censored_count > 0) {
-        known -= hdr_count_at_value(histogram->censored, bucket->lowest_equivalent_value);
+        known -= hdr_count_at_value(histogram->censored, bucket->lowest_ns);
     }
-    if (bucket->highest_equivalent_value >= HISTOGRAM_VALUE_MAX_NS) {
+    if (bucket->highest_ns >= HISTOGRAM_VALUE_MAX_NS) {
         known -= histogram->over_range_count;
     }
     return known;
@@ -209,15 +247,14 @@ static int64_t histogram__known(const struct histogram *histogram, const struct 
 static void histogram__values_at(const struct histogram *histogram, const int64_t *ranks,
                                  struct histogram_bounds *bounds, int count)
 {
-    struct hdr_iter iterator;
-    hdr_iter_recorded_init(&iterator, histogram->hdr);
+    struct histogram__walk walk = {.hdr = histogram->hdr};
     int64_t known = 0;
     int low = 0;
     int high = 0;
-    while (high < count && hdr_iter_next(&iterator)) {
-        int64_t value_ns = histogram__clamp(iterator.highest_equivalent_value);
-        known += histogram__known(histogram, &iterator);
-        while (low < count && iterator.cumulative_count >= ranks[low]) {
+    while (high < count && histogram__next(&walk)) {
+        int64_t value_ns = histogram__clamp(walk.highest_ns);
+        known += histogram__known(histogram, &walk);
+        while (low < count && walk.until >= ranks[low]) {
             bounds[low++].low_ns = value_ns;
         }
         while (high < count && known >= ranks[high]) {
@@ -243,12 +280,10 @@ struct histogram_bounds histogram_percentile(const struct histogram *histogram, 
 
 int64_t histogram_known_count(const struct histogram *histogram, int64_t value_ns)
 {
-    struct hdr_iter iterator;
-    hdr_iter_recorded_init(&iterator, histogram->hdr);
+    struct histogram__walk walk = {.hdr = histogram->hdr};
     int64_t known = 0;
-    while (hdr_iter_next(&iterator) &&
-           histogram__clamp(iterator.highest_equivalent_value) <= value_ns) {
-        known += histogram__known(histogram, &iterator);
+    while (histogram__next(&walk) && histogram__clamp(walk.highest_ns) <= value_ns) {
+        known += histogram__known(histogram, &walk);
     }
     return known;
 }
@@ -266,16 +301,11 @@ struct histogram_bounds histogram_min(const struct histogram *histogram)
 static struct cJSON *histogram__buckets(const struct hdr_histogram *hdr)
 {
     struct json_text text = {0};
-    struct hdr_iter iterator;
-    hdr_iter_recorded_init(&iterator, hdr);
+    struct histogram__walk walk = {.hdr = hdr};
     json_text_print(&text, "[");
     const char *separator = "[";
-    while (hdr_iter_next(&iterator)) {
-        if (iterator.count == 0) {
-            continue;
-        }
-        json_text_print(&text, "%s%" PRId64 ",%" PRId64 "]", separator,
-                        iterator.lowest_equivalent_value, iterator.count);
+    while (histogram__next(&walk)) {
+        json_text_print(&text, "%s%" PRId64 ",%" PRId64 "]", separator, walk.lowest_ns, walk.count);
         separator = ",[";
     }
     json_text_print(&text, "]");
@@ -304,31 +334,59 @@ static void histogram__add_open(struct cJSON *at_least, const char *key,
     }
 }
 
+struct histogram__moments {
+    double mean_ns;
+    double deviation_ns;
+};
+
+/* Of the middles of the buckets, as HdrHistogram has them. */
+static struct histogram__moments histogram__moments(const struct hdr_histogram *hdr)
+{
+    struct histogram__moments moments = {0, 0};
+    struct histogram__walk walk = {.hdr = hdr};
+    double samples = (double)hdr->total_count;
+    double sum_ns = 0;
+    while (histogram__next(&walk)) {
+        int64_t middle_ns = walk.lowest_ns + (walk.highest_ns + 1 - walk.lowest_ns) / 2;
+        sum_ns += (double)walk.count * (double)middle_ns;
+    }
+    moments.mean_ns = sum_ns / samples;
+    double squares = 0;
+    walk = (struct histogram__walk){.hdr = hdr};
+    while (histogram__next(&walk)) {
+        int64_t middle_ns = walk.lowest_ns + (walk.highest_ns + 1 - walk.lowest_ns) / 2;
+        double off_ns = (double)middle_ns - moments.mean_ns;
+        squares += off_ns * off_ns * (double)walk.count;
+    }
+    moments.deviation_ns = sqrt(squares / samples);
+    return moments;
+}
+
 static void histogram__add_figures(const struct histogram *histogram, struct cJSON *object)
 {
-    const struct hdr_histogram *hdr = histogram->hdr;
-    struct histogram_bounds min = histogram_min(histogram);
-    struct histogram_bounds max = histogram_percentile(histogram, 100);
-    int64_t ranks[HISTOGRAM_PERCENTILES_COUNT];
-    struct histogram_bounds bounds[HISTOGRAM_PERCENTILES_COUNT];
+    /* The least, the percentiles, the greatest: rising, so they are found in one walk. */
+    enum { MIN, FIRST, MAX = FIRST + HISTOGRAM_PERCENTILES_COUNT, RANKS };
+    int64_t count = histogram_count(histogram);
+    int64_t ranks[RANKS] = {[MIN] = 1, [MAX] = count};
+    struct histogram_bounds bounds[RANKS];
     for (int i = 0; i < HISTOGRAM_PERCENTILES_COUNT; i++) {
-        ranks[i] = histogram__rank(HISTOGRAM_PERCENTILES[i].percentile, histogram_count(histogram));
+        ranks[FIRST + i] = histogram__rank(HISTOGRAM_PERCENTILES[i].percentile, count);
     }
-    /* In rising order they are found in one walk over the buckets. */
-    histogram__values_at(histogram, ranks, bounds, HISTOGRAM_PERCENTILES_COUNT);
+    histogram__values_at(histogram, ranks, bounds, RANKS);
+    struct histogram__moments moments = histogram__moments(histogram->hdr);
 
     struct cJSON *at_least = cJSON_CreateArray();
-    json_add_i64(object, "min", hdr_min(hdr));
-    histogram__add_open(at_least, "min", min);
-    json_add_double(object, "mean", round(hdr_mean(hdr) * 10) / 10);
-    histogram__add_open(at_least, "mean", max); /* any that is not known is part of it */
-    json_add_double(object, "stddev", round(hdr_stddev(hdr) * 10) / 10);
+    json_add_i64(object, "min", hdr_min(histogram->hdr));
+    histogram__add_open(at_least, "min", bounds[MIN]);
+    json_add_double(object, "mean", round(moments.mean_ns * 10) / 10);
+    histogram__add_open(at_least, "mean", bounds[MAX]); /* what is not known is part of it */
+    json_add_double(object, "stddev", round(moments.deviation_ns * 10) / 10);
     for (int i = 0; i < HISTOGRAM_PERCENTILES_COUNT; i++) {
-        json_add_i64(object, HISTOGRAM_PERCENTILES[i].key, bounds[i].low_ns);
-        histogram__add_open(at_least, HISTOGRAM_PERCENTILES[i].key, bounds[i]);
+        json_add_i64(object, HISTOGRAM_PERCENTILES[i].key, bounds[FIRST + i].low_ns);
+        histogram__add_open(at_least, HISTOGRAM_PERCENTILES[i].key, bounds[FIRST + i]);
     }
-    json_add_i64(object, "max", histogram__clamp(hdr_max(hdr)));
-    histogram__add_open(at_least, "max", max);
+    json_add_i64(object, "max", histogram__clamp(hdr_max(histogram->hdr)));
+    histogram__add_open(at_least, "max", bounds[MAX]);
     json_add_item(object, "at_least", at_least);
 }
 
@@ -360,12 +418,10 @@ struct cJSON *histogram_to_json(const struct histogram *histogram)
 double histogram_excess_ns(const struct histogram *histogram, int64_t limit_ns)
 {
     double excess_ns = 0;
-    struct hdr_iter iterator;
-    hdr_iter_recorded_init(&iterator, histogram->hdr);
-    while (hdr_iter_next(&iterator)) {
-        if (iterator.highest_equivalent_value > limit_ns) {
-            excess_ns +=
-                (double)(iterator.highest_equivalent_value - limit_ns) * (double)iterator.count;
+    struct histogram__walk walk = {.hdr = histogram->hdr};
+    while (histogram__next(&walk)) {
+        if (walk.highest_ns > limit_ns) {
+            excess_ns += (double)(walk.highest_ns - limit_ns) * (double)walk.count;
         }
     }
     return excess_ns;
@@ -376,12 +432,11 @@ double histogram_excess_ns(const struct histogram *histogram, int64_t limit_ns)
 static void histogram__pack_buckets(const struct hdr_histogram *hdr,
                                     const struct hdr_histogram *less, struct pack *pack)
 {
-    struct hdr_iter iterator;
+    struct histogram__walk walk = {.hdr = hdr};
     int64_t before_ns = 0;
-    hdr_iter_recorded_init(&iterator, hdr);
-    while (hdr_iter_next(&iterator)) {
-        int64_t lowest_ns = iterator.lowest_equivalent_value;
-        int64_t count = iterator.count - (less ? hdr_count_at_value(less, lowest_ns) : 0);
+    while (histogram__next(&walk)) {
+        int64_t lowest_ns = walk.lowest_ns;
+        int64_t count = walk.count - (less ? hdr_count_at_value(less, lowest_ns) : 0);
         if (count <= 0) {
             continue;
         }
