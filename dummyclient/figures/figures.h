@@ -96,6 +96,7 @@ struct figures_share {
 
 /* What a share has counted since the second turned; its series gets it when the next one does. */
 struct figures_second {
+    uint32_t open;          /* of its connections, now: a gauge as LIVE_OPEN is */
     struct counters before; /* as they were when it turned */
     uint32_t latencies[SERIES_BUCKETS];
 };

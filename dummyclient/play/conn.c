@@ -81,8 +81,13 @@ static uint32_t conn__link_gauges(enum conn_link link)
 void conn_set_link(struct conn *conn, enum conn_link link, int64_t deadline_ns)
 {
     struct conn_group *group = conn->group;
-    conn__move_gauges(group, conn__link_gauges((enum conn_link)conn->link),
-                      conn__link_gauges(link));
+    uint32_t before = conn__link_gauges((enum conn_link)conn->link);
+    uint32_t after = conn__link_gauges(link);
+    conn__move_gauges(group, before, after);
+    if (((before ^ after) & GAUGE(OPEN)) != 0) {
+        recorder_open_changed(group->recorder, conn->target, conn->taker.behavior,
+                              (after & GAUGE(OPEN)) != 0);
+    }
     group->ending_count += (link == CONN_ENDING) - (conn->link == CONN_ENDING);
     group->staying_count += (link == CONN_STAYING) - (conn->link == CONN_STAYING);
     conn->link = (uint8_t)link;

@@ -581,9 +581,7 @@ static void recorder__flush_share(const struct figures_share *share, int64_t at_
         }
     }
     recorder__flush(share->series, at_ns, &share->counters, &second->before);
-    series_set(share->series, at_ns, SERIES_CONNECTIONS,
-               totals[TOTAL_CONNECTS_OK] - totals[TOTAL_CONNECTIONS_CLEAN] -
-                   totals[TOTAL_CONNECTIONS_ABNORMAL]);
+    series_set(share->series, at_ns, SERIES_CONNECTIONS, second->open);
 }
 
 bool recorder_second_passed(const struct recorder *recorder, int64_t now_ns)

@@ -103,6 +103,20 @@ static inline void recorder_observe_shares(struct recorder *recorder, uint32_t t
     recorder->subject_shares_count = count;
 }
 
+/* One more connection of this target and this behavior is open, or one less. */
+static inline void recorder_open_changed(struct recorder *recorder, uint32_t target,
+                                         uint32_t behavior, bool is_open)
+{
+    const struct figures *figures = &recorder->figures;
+    uint32_t change = is_open ? 1 : UINT32_MAX;
+    if (figures->targets_count > 0) {
+        figures->targets[target].second->open += change;
+    }
+    if (figures->players_count > 0) {
+        figures->players[behavior].second->open += change;
+    }
+}
+
 static inline void recorder_observe_ready(struct recorder *recorder, bool ready)
 {
     recorder->subject_ready = ready;

@@ -260,13 +260,11 @@ function assertSharesAddUp(document, list, file) {
   assertShareSeriesAddUp(document, list, file);
 }
 
-/** Second by second: of the keys that a share has. Not connections: one that is being closed is
- *  still a share's, and no longer the run's. */
+/** Second by second: of the keys that a share has, gauges too. */
 function assertShareSeriesAddUp(document, list, file) {
   const { [list]: shares, series } = document;
   const samples = ({ buckets }) => buckets.reduce((all, [, count]) => all + count, 0);
-  const keys = Object.keys(shares[0].series[0] ?? {}).filter((key) =>
-    key !== 't_ns' && key !== 'connections');
+  const keys = Object.keys(shares[0].series[0] ?? {}).filter((key) => key !== 't_ns');
   const distances = [series, ...shares.map((one) => one.series)].map((one) => one[1]?.t_ns);
   if (new Set(distances).size > 1) return; // shares' entries may be longer
   for (const [i, entry] of series.entries()) {
