@@ -15,7 +15,8 @@ differ little (it says how many would do). Runs that were played interleaved are
 block (permutation test), others as two sets (Mann-Whitney).
   --primary METRIC,...          the metrics that decide (latency.response.p50,
                                 latency.response.p99, rate.achieved, errors.total)
-  --min-effect 5%               smallest change that counts, for all metrics
+  --min-effect 5%               smallest change that counts, for all metrics: a change of that size
+                                is found half the time; a gate for 5% takes 2%
   --min-effect METRIC=10%       for one (default: 5%; rates 2%, counts 10%)
   --alpha 0.05                  the rate of false alarms that is accepted, over all primary ones
   --markdown FILE  --junit FILE  --json FILE  --metrics FILE (OpenMetrics, for GitLab)

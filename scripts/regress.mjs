@@ -41,6 +41,7 @@ both: a fresh server per run, in the order A B B A ..., then compares them (scri
                          (results/regress-history.json; with --out none unless it is given)
   --threshold EXPR       judged for both, like those of the scenario: what A holds, B must hold
   --primary METRIC,...   --min-effect [METRIC=]5%   --alpha 0.05      as in scripts/compare
+                         (a change of --min-effect is found half the time; a gate for 5% takes 2%)
 exit: 0 no regression; 99 a regression (also if B crashes, drops or refuses connections, or does
       not answer); 3 no conclusion; 2 bad usage; 1 a run failed; 130 interrupted
       (call again with --out to continue)`;

@@ -10,8 +10,8 @@ import { makeRegressPage } from '../../scripts/lib/drawing/page/regress.mjs';
 import { abstainedText, noteVerdict } from '../../scripts/lib/judging/abstained.mjs';
 import { compareRuns } from '../../scripts/lib/judging/compare.mjs';
 import { partMetrics, partOf } from '../../scripts/lib/judging/compare_parts.mjs';
-import { furtherText, verdictCells, verdictJunit, verdictLine, verdictMarkdown, verdictMetrics,
-  verdictSummary, verdictTable } from '../../scripts/lib/judging/compare_text.mjs';
+import { furtherText, verdictCells, verdictGithub, verdictJunit, verdictLine, verdictMarkdown,
+  verdictMetrics, verdictSummary, verdictTable } from '../../scripts/lib/judging/compare_text.mjs';
 import { makeFolder } from './helpers.mjs';
 import { histogramOf, makeRun, random } from './synthetic.mjs';
 
@@ -112,13 +112,29 @@ test('how small a change could have been seen is a column, and said where there 
   row.sensitivity = 0.031;
   assert.equal(verdictCells(row).at(-2), '3.1%');
   assert.match(verdictTable(outcome), /could see\n/);
-  assert.match(verdictLine(row), /, could have seen 3\.1%$/);
+  assert.match(verdictLine(row, outcome), /, could have seen 3\.1%$/);
   for (const line of verdictMarkdown(outcome).split('\n').filter((one) => one.startsWith('|'))) {
     assert.equal(line.split(' | ').length, 8, line);
   }
   row.sensitivity = undefined;
   assert.equal(verdictCells(row).at(-2), '–');
-  assert.doesNotMatch(verdictLine(row), /could have seen/);
+  assert.doesNotMatch(verdictLine(row, outcome), /could have seen/);
+});
+
+test('a side without a bound has a dash, in every format', () => {
+  const { a, b } = makeSets(8, () => {});
+  const outcome = compareRuns(a, b);
+  const [row] = outcome.rows;
+  for (const [bounds, text] of [[{ ratio_low: null, ratio_high: 1.1 }, '– .. +10%'],
+    [{ ratio_low: 1.1, ratio_high: null }, '+10% .. –'],
+    [{ ratio_low: null, ratio_high: null }, '–']]) {
+    Object.assign(row, bounds);
+    assert.equal(verdictCells(row)[4], text);
+    assert.ok(verdictMarkdown(outcome).includes(`| ${text} |`));
+    assert.ok(verdictJunit(outcome).includes(`interval ${text})`));
+    assert.doesNotMatch(JSON.stringify(verdictGithub(outcome).smaller[0]), /range/);
+  }
+  assert.match(verdictTable({ ...outcome, alpha: 0.1 }), / 90% interval /);
 });
 
 test('JUnit names its columns', () => {
@@ -127,8 +143,9 @@ test('JUnit names its columns', () => {
   });
   const outcome = compareRuns(a, b);
   const [row] = outcome.rows;
-  assert.match(verdictLine(row), new RegExp('^latency\\.response\\.p50: REGRESSED: baseline ' +
-    '.* µs, candidate .* ms, change \\+.*% \\(95% interval \\+.*% \\.\\. \\+.*%\\), p 0\\.0'));
+  assert.match(verdictLine(row, outcome), new RegExp('^latency\\.response\\.p50: REGRESSED: ' +
+    'baseline .* µs, candidate .* ms, ' +
+    'change \\+.*% \\(95% interval \\+.*% \\.\\. \\+.*%\\), p 0\\.0'));
   assert.ok(verdictJunit(outcome).includes('message="latency.response.p50: REGRESSED: baseline'));
 });
 

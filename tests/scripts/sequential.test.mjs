@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { makeSequential } from '../../scripts/lib/judging/sequential.mjs';
+import { makeSequential, sequentialSensitivity } from '../../scripts/lib/judging/sequential.mjs';
 import { gaussian, random } from './synthetic.mjs';
 
 const EFFECT = Math.log1p(0.05);
@@ -92,4 +92,22 @@ test('fewer signs than alpha needs can never be enough, and the rest is foretold
 
 test('nothing but an effect above zero can be tested for equality', () => {
   assert.throws(() => makeSequential({ effect: 0 }), /above 0/);
+});
+
+test('a change as large as the sensitivity is found in other blocks of that number', () => {
+  const next = random(46);
+  for (const noise of ['gaussian', 'cauchy']) {
+    for (const count of [14, 24]) {
+      const draw = (truth) => many(count, (_, i) => truth + (i % 2 ? -1 : 1) * NOISES[noise](next));
+      let found = 0;
+      for (let trial = 0; trial < 50; trial++) {
+        const sensitivity = sequentialSensitivity(draw(0), { effect: EFFECT });
+        const sequential = makeSequential({ effect: EFFECT });
+        const states = draw(sensitivity).map((value) => sequential.add(value));
+        if (states.some(({ low }) => low > 0)) found++;
+      }
+      assert.ok(found >= 37, `${noise}, ${count}: ${found} of 50`);
+    }
+  }
+  assert.equal(sequentialSensitivity([0.1, 0.2]), null);
 });

@@ -105,3 +105,57 @@ test('quantiles of Student\'s t agree with the published table', () => {
     near(studentTail(value, freedom), share, 1e-5);
   }
 });
+
+/** How often the test and its interval contradict each other, and how often 0 is refuted. */
+function contradictions(next, alpha, draw) {
+  const seen = { apart: 0, refuted: 0, outside: 0 };
+  for (let trial = 0; trial < 24; trial++) {
+    const { p, low, high, log_ratio: ratio } = draw(0.03 * (trial % 4));
+    const excluded = (low ?? -Infinity) > 0 || (high ?? Infinity) < 0;
+    if (excluded !== (p <= alpha)) seen.apart++;
+    if (p <= alpha) seen.refuted++;
+    if (ratio < (low ?? -Infinity) || ratio > (high ?? Infinity)) seen.outside++;
+  }
+  return seen;
+}
+
+test('an interval and its test never contradict each other', () => {
+  const next = random(15);
+  const few = (count, effect = 0) => Array.from({ length: count }, () =>
+    effect + 0.05 * gaussian(next));
+  for (const alpha of [0.05, 0.2]) {
+    const options = { confidence: 1 - alpha };
+    const kinds = { pairs: (effect) => compareBlocks(Array.from({ length: 5 + Math.floor(
+      next() * 8) }, () => ({ a: few(1), b: few(1, effect) })), options),
+    'blocks of several': (effect) => compareBlocks(Array.from({ length: 6 }, () => (
+      { a: few(2), b: few(1, effect) })), options),
+    sets: (effect) => compareSets(few(7), few(9, effect), options),
+    'many values': (effect) => compareSets(few(30), few(28, effect), options) };
+    for (const [name, draw] of Object.entries(kinds)) {
+      const { apart, refuted, outside } = contradictions(next, alpha, draw);
+      assert.deepEqual([apart, outside], [0, 0], `${name} at ${alpha}`);
+      assert.ok(refuted > 2 && refuted < 22, `${name} at ${alpha}: ${refuted}`);
+    }
+  }
+});
+
+test('the intervals hold the truth as often as they say', () => {
+  const next = random(16);
+  for (const compare of [(a, b) => compareBlocks(a.map((one, i) => ({ a: [one], b: [b[i]] }))),
+    compareSets]) {
+    let held = 0;
+    for (let trial = 0; trial < 300; trial++) {
+      const draw = () => Array.from({ length: 9 }, () => Math.tan(Math.PI * (next() - 0.5)));
+      const { low, high } = compare(draw(), draw().map((value) => value + 1));
+      if (low <= 1 && 1 <= high) held++;
+    }
+    assert.ok(held >= 274, `${held} of 300`);
+  }
+});
+
+test('as few blocks as can refute nothing have no interval', () => {
+  const blocks = Array.from({ length: 5 }, (_, i) => ({ a: [0], b: [1 + i / 10] }));
+  assert.deepEqual([compareBlocks(blocks).low, compareBlocks(blocks).high], [null, null]);
+  assert.ok(compareBlocks([...blocks, { a: [0], b: [1] }]).low > 0);
+  assert.equal(compareSets([1, 2, 3], [4, 5, 6]).low, null);
+});

@@ -1,5 +1,6 @@
 // What is drawn of a comparison's pairs: a row for each metric that decides and has pairs.
 
+import { intervalText } from '../judging/compare_text.mjs';
 import { pairRatio, rowPairs } from '../judging/compare_pairs.mjs';
 
 const ROWS_MAX = 4;
@@ -14,15 +15,16 @@ function thin(pairs) {
 }
 
 /** { rows: [{ metric, unit, better, duet, points: [[x, a, b, ratio, block, swapped]], ratio, low,
- *  high, effect, sensitivity (both as shares of change; null: not known) }], intervals: the same
- *  without points, of every row that was tested }. labels: { a, b } of the sides. */
+ *  high (null: no bound), effect, sensitivity (both as shares of change; null: not known) }],
+ *  intervals: the same without points, of every row that was tested }. labels: { a, b } of the
+ *  sides. */
 export function pairsView(outcome, labels) {
   const view = (row) => ({ metric: row.metric, unit: row.unit, better: row.better,
     verdict: row.verdict, primary: row.primary, duet: Boolean(outcome.duet), labels,
-    ratio: row.ratio, low: row.ratio_low, high: row.ratio_high, effect: row.min_effect,
+    ratio: row.ratio, low: row.ratio_low, high: row.ratio_high,
+    interval: intervalText(row), effect: row.min_effect,
     sensitivity: row.sensitivity ?? null });
-  const tested = outcome.rows.filter((row) => row.p !== undefined && row.ratio_low !== null &&
-    Number.isFinite(row.ratio_low) && Number.isFinite(row.ratio_high));
+  const tested = outcome.rows.filter((row) => row.p !== undefined);
   const rows = tested.filter((row) => row.primary)
     .map((row) => ({ ...view(row), points: thin(rowPairs(outcome, row)).map((pair) => [
       short(pair.x), short(pair.a), short(pair.b), short(pairRatio(pair, row.unit)), pair.block,

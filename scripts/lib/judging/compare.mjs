@@ -7,7 +7,7 @@ import { formatMetric, metricNames, metricOf, METRICS_SHOWN } from '../results/m
 import { InputError } from '../results/result.mjs';
 import { BLOCKS_LEAST, compareBlocks, compareSets, holm, median, makeRandom, repeatsLeast }
   from './statistics.mjs';
-import { repeatSpread, seeing } from './sensitivity.mjs';
+import { noiseOf, repeatSpread, seeing } from './sensitivity.mjs';
 import { nearestName } from '../results/threshold.mjs';
 
 export const PRIMARY = ['latency.response.p50', 'latency.response.p99', 'rate.achieved',
@@ -166,10 +166,13 @@ function compareMetric(name, baseline, candidate, allBlocks, options) {
     ? { blocks: blocks.map((block) => ({ a: logs(block.a), b: logs(block.b) })) }
     : { a: logs(a), b: logs(b) };
   const outcome = options.judge?.(name) ?? { ...(sets.blocks
-    ? compareBlocks(sets.blocks, { random }) : compareSets(sets.a, sets.b, { random })),
-  spread: repeatSpread(sets), repeats: sets.blocks?.length ?? Math.min(a.length, b.length) };
+    ? compareBlocks(sets.blocks, { random, confidence: 1 - options.alpha })
+    : compareSets(sets.a, sets.b, { confidence: 1 - options.alpha })),
+  spread: repeatSpread(sets), noise: noiseOf(sets),
+  repeats: sets.blocks?.length ?? Math.min(a.length, b.length) };
+  const ratioOf = (log) => (log === null ? null : Math.exp(log));
   return { ...row, ...outcome, ratio: Math.exp(outcome.log_ratio),
-    ratio_low: Math.exp(outcome.low), ratio_high: Math.exp(outcome.high) };
+    ratio_low: ratioOf(outcome.low), ratio_high: ratioOf(outcome.high) };
 }
 
 /** What is said of a metric that some runs do not have: a regression where only the candidate lacks
@@ -183,22 +186,27 @@ function missingVerdict({ lacks, better }) {
 function verdictOf(row, alpha) {
   const effect = Math.log1p(row.min_effect);
   const worse = row.better === 'higher' ? -row.log_ratio : row.log_ratio;
-  const significant = (row.p_holm ?? row.p) <= alpha;
+  // The test and its interval agree; but for values that are alike, which only one of them counts.
+  const low = row.low ?? -Infinity;
+  const high = row.high ?? Infinity;
+  const significant = (row.p_holm ?? row.p) <= alpha && (low > 0 || high < 0);
   if (significant && Math.abs(row.log_ratio) >= effect) {
     if (!row.better) return 'changed';
     return worse > 0 ? 'regressed' : 'improved';
   }
-  if (significant && (row.low <= -effect || row.high >= effect)) return 'small';
+  if (significant && (low <= -effect || high >= effect)) return 'small';
   // A change that counts could have been overlooked.
   if (row.method === 'sequential') return row.sure === 'same' ? 'same' : 'blind';
   if (row.sensitivity === null || row.sensitivity > row.min_effect) return 'blind';
-  return row.low > -effect && row.high < effect ? 'same' : 'unclear';
+  return low > -effect && high < effect ? 'same' : 'unclear';
 }
 
 /** Adds to a row what its runs could have seen, and how many it takes to see what counts: shares,
  *  as min_effect is one. */
-function addSensitivity(row, alpha, paired) {
-  const seen = seeing(row, { alpha, paired, effect: Math.log1p(row.min_effect) });
+function addSensitivity(row, alpha) {
+  const seen = seeing(row, { alpha, effect: Math.log1p(row.min_effect) });
+  delete row.noise;
+  delete row.seen;
   row.sensitivity = seen.sensitivity === null ? null : Math.expm1(seen.sensitivity);
   row.repeats_needed = seen.needed;
 }
@@ -321,7 +329,7 @@ function makeRows(a, b, blocks, options) {
   holm(tested.map((row) => row.p)).forEach((p, i) => { tested[i].p_holm = p; });
   for (const row of rows) {
     if (row.p !== undefined) {
-      addSensitivity(row, options.alpha / (row.primary ? tested.length : 1), blocks !== null);
+      addSensitivity(row, options.alpha / (row.primary ? tested.length : 1));
     }
     row.verdict = row.p === undefined ? missingVerdict(row) : verdictOf(row, options.alpha);
     const few = row.p_least * (row.primary ? tested.length : 1) > options.alpha;

@@ -1,7 +1,7 @@
 // A comparison as text for people and for other tools.
 
 import { escapeHtml, formatChange, formatPercent, showText } from '../base/format.mjs';
-import { formatRow, regressedOf, VERDICTS } from './compare.mjs';
+import { ALPHA, formatRow, regressedOf, VERDICTS } from './compare.mjs';
 import { pairsChart } from './compare_pairs.mjs';
 import { partOf, whereTexts } from './compare_parts.mjs';
 import { metricOf } from '../results/metrics.mjs';
@@ -13,7 +13,8 @@ const WORDS = { regressed: 'REGRESSED', improved: 'improved', same: 'same', smal
 
 /** An interval without 1 beside "no change shown" would contradict it: there were too few runs. */
 function wordOf({ verdict, ratio_low: low, ratio_high: high }) {
-  return WORDS[verdict === 'unclear' && (low > 1 || high < 1) ? 'undecided' : verdict];
+  const excluded = low > 1 || (high !== null && high < 1);
+  return WORDS[verdict === 'unclear' && excluded ? 'undecided' : verdict];
 }
 
 /** The smallest change that a row could have seen: "3.1%". */
@@ -22,7 +23,13 @@ function seenText({ sensitivity }) {
   return formatPercent(sensitivity, sensitivity < 0.0995 ? 1 : 0);
 }
 
-/** A row as texts, under COMPARE_HEAD. */
+/** The changes that are not refuted: "-1% .. +3%"; a side on which none is, has a dash. */
+export function intervalText({ ratio_low: low, ratio_high: high }) {
+  const text = (ratio) => (ratio === null ? '–' : formatChange(ratio));
+  return low === null && high === null ? '–' : `${text(low)} .. ${text(high)}`;
+}
+
+/** A row as texts, under compareHead(). */
 export function verdictCells(row) {
   if (row.p === undefined) {
     const value = (one) => (one === null ? '–' : formatRow(row, one));
@@ -32,12 +39,14 @@ export function verdictCells(row) {
   const p = row.p_holm ?? row.p;
   return [row.metric + (row.at_least ? ' (≥)' : ''), formatRow(row, row.baseline_median),
     formatRow(row, row.candidate_median), formatChange(row.ratio),
-    `${formatChange(row.ratio_low)} .. ${formatChange(row.ratio_high)}`,
-    p < 0.001 ? '<0.001' : p.toFixed(3), seenText(row), wordOf(row)];
+    intervalText(row), p < 0.001 ? '<0.001' : p.toFixed(3), seenText(row), wordOf(row)];
 }
 
-export const COMPARE_HEAD = ['metric', 'baseline', 'candidate', 'change', '95% interval', 'p',
-  'could see', ''];
+const intervalName = ({ alpha = ALPHA }) => `${Number((100 * (1 - alpha)).toFixed(2))}% interval`;
+
+export function compareHead(outcome) {
+  return ['metric', 'baseline', 'candidate', 'change', intervalName(outcome), 'p', 'could see', ''];
+}
 
 /** The rows that decide, those of the parts of the scenario, and the others. */
 function rowGroups({ rows }) {
@@ -52,13 +61,14 @@ export function verdictTable(outcome) {
   const groups = rowGroups(outcome);
   const [primary, parts, others] = [groups.primary, groups.parts, groups.others]
     .map((rows) => rows.map(verdictCells));
-  const all = [COMPARE_HEAD, ...primary, ...parts, ...others];
-  const widths = COMPARE_HEAD.map((_, i) => Math.max(...all.map((row) => [...row[i]].length)));
+  const names = compareHead(outcome);
+  const all = [names, ...primary, ...parts, ...others];
+  const widths = names.map((_, i) => Math.max(...all.map((row) => [...row[i]].length)));
   const line = (row) => row.map((cell, i) => {
     const pad = ' '.repeat(widths[i] - [...cell].length);
-    return i === 0 || i === COMPARE_HEAD.length - 1 ? cell + pad : pad + cell;
+    return i === 0 || i === names.length - 1 ? cell + pad : pad + cell;
   }).join('  ').trimEnd();
-  const text = [line(COMPARE_HEAD), ...primary.map(line)];
+  const text = [line(names), ...primary.map(line)];
   if (parts.length) text.push('', 'where:', ...parts.map(line));
   if (others.length) text.push('', 'informative:', ...others.map(line));
   return text.join('\n');
@@ -117,8 +127,9 @@ export function verdictMarkdown(outcome) {
     return row([...cells.slice(0, -1), marks[one.verdict] ?? cells.at(-1)]);
   });
   const { primary, parts, others } = rowGroups(outcome);
-  const rule = COMPARE_HEAD.map((name) => (['metric', ''].includes(name) ? '---' : '---:'));
-  const head = [row(COMPARE_HEAD), row(rule)];
+  const names = compareHead(outcome);
+  const rule = names.map((name) => (['metric', ''].includes(name) ? '---' : '---:'));
+  const head = [row(names), row(rule)];
   const { mark, title } = VERDICTS[outcome.exit_code];
   const lines = [`### ${mark} ${title} – ${outcome.scenario}`, '',
     ...regressedTexts(outcome).map((text) => `- ${outcome.exit_code === 99 ? `**${text}**`
@@ -134,10 +145,10 @@ export function verdictMarkdown(outcome) {
 }
 
 /** A row with its columns named, for where no head is above them. */
-export function verdictLine(row) {
+export function verdictLine(row, outcome) {
   const [metric, baseline, candidate, change, interval, p, seen, word] = verdictCells(row);
-  const measured = row.p === undefined ? '' : `, change ${change} (95% interval ${interval}), ` +
-    `p ${p}${seen === '–' ? '' : `, could have seen ${seen}`}`;
+  const measured = row.p === undefined ? '' : `, change ${change} (${intervalName(outcome)} ` +
+    `${interval}), p ${p}${seen === '–' ? '' : `, could have seen ${seen}`}`;
   return `${metric}: ${word}: baseline ${baseline}, candidate ${candidate}${measured}`;
 }
 
@@ -154,8 +165,8 @@ export function verdictJunit(outcome) {
       : `<system-out>${escapeHtml(text)}</system-out>`}</testcase>`;
   const cases = [
     ...outcome.facts.map((fact) => one(fact.name, fact.text, regressed.has(fact))),
-    ...outcome.rows.filter((row) => row.primary).map((row) => one(row.metric, verdictLine(row),
-      regressed.has(row)))];
+    ...outcome.rows.filter((row) => row.primary).map((row) => one(row.metric,
+      verdictLine(row, outcome), regressed.has(row)))];
   const blocked = outcome.exit_code === 3;
   if (blocked) {
     const why = [...outcome.reasons, outcome.abstained].filter(Boolean).join('; ');
@@ -172,7 +183,8 @@ export function verdictJunit(outcome) {
 export function verdictGithub(outcome) {
   const entry = (row) => ({ name: `${outcome.scenario}: ${row.metric}`, unit: row.unit,
     value: row.candidate_median,
-    range: `± ${(((row.ratio_high - row.ratio_low) / 2) * 100).toFixed(1)}%`,
+    ...(row.ratio_low === null || row.ratio_high === null ? {}
+      : { range: `± ${(((row.ratio_high - row.ratio_low) / 2) * 100).toFixed(1)}%` }),
     extra: `baseline ${row.baseline_median}, ratio ${row.ratio.toFixed(4)}, ` +
       `p ${(row.p_holm ?? row.p).toPrecision(3)}` });
   const rows = outcome.rows.filter((row) => row.p !== undefined);

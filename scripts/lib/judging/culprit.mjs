@@ -193,6 +193,6 @@ export function changeOf(pairs, { first, last }) {
   if (after.length < PAIRS_SURE) return null;
   const { log_ratio: middle, low, high } = before.length < PAIRS_SURE
     ? compareBlocks(after.map((x) => ({ a: [0], b: [x] })), { random: makeRandom(1) })
-    : compareSets(before, after, { random: makeRandom(1) });
+    : compareSets(before, after);
   return { log_ratio: middle, low, high };
 }

@@ -11,7 +11,7 @@ import { ALPHA, compareRuns, directionOf, minEffect, PRIMARY } from './compare.m
 import { comparePaired } from './paired.mjs';
 import { logRatios, pairsOf, readDuet } from './pairs.mjs';
 import { heldUp, refusalsOf } from './refusals.mjs';
-import { makeSequential } from './sequential.mjs';
+import { makeSequential, sequentialSensitivity } from './sequential.mjs';
 import { serviceOf } from './service.mjs';
 import { midmean } from './statistics.mjs';
 import { peekScenario } from '../playing/address.mjs';
@@ -77,13 +77,17 @@ function sequentialRatios(blocks, metric) {
   return ratios;
 }
 
+/** Of several metrics each has its share of alpha. */
+function sequentialOptions(metric, options) {
+  const { primary = PRIMARY, alpha = ALPHA } = options;
+  return { alpha: alpha / primary.length, effect: Math.log1p(minEffect(metric, options)) };
+}
+
 /** Where each primary metric stands after the blocks so far: [{ metric, sure, low, high,
  *  blocks_left_about ... }] (sequential.mjs). options: compareRuns'. */
 function standingOf(blocks, options) {
-  const { primary = PRIMARY, alpha = ALPHA } = options;
-  return primary.map((metric) => {
-    const test = makeSequential({ alpha: alpha / primary.length,
-      effect: Math.log1p(minEffect(metric, options)) });
+  return (options.primary ?? PRIMARY).map((metric) => {
+    const test = makeSequential(sequentialOptions(metric, options));
     let state = { sure: null, low: null, high: null, blocks_left_about: null };
     for (const ratio of sequentialRatios(blocks, metric)) state = test.add(ratio);
     return { metric, ...state };
@@ -279,10 +283,12 @@ export async function playDuets(given) {
 function judgePairs(blocks, metric, { options, untilSure, standing }) {
   if (untilSure) {
     const one = standing.find((state) => state.metric === metric);
-    return one?.blocks ? { ...one, method: 'sequential', low: one.low ?? -Infinity,
-      high: one.high ?? Infinity } : null;
+    if (!one?.blocks) return null;
+    return { ...one, method: 'sequential', seen: sequentialSensitivity(
+      sequentialRatios(blocks, metric), sequentialOptions(metric, options)) };
   }
-  const judged = comparePaired(blocksOfPairs(blocks, metric), { alpha: options.alpha });
+  const { alpha = ALPHA } = options;
+  const judged = comparePaired(blocksOfPairs(blocks, metric), { alpha, confidence: 1 - alpha });
   return judged.low === null ? null : { ...judged, method: 'paired' };
 }
 

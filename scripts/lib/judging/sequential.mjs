@@ -21,12 +21,15 @@
 // moment when they are taken; the mean of the capitals would only say that something changed, not
 // which metric, and has no interval.
 
-import { midmean } from './statistics.mjs';
+import { makeRandom, midmean, POWER } from './statistics.mjs';
 
 /** Stakes in units of the usual size of a block's log ratio; on either sign. */
 const STAKES = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2].flatMap((stake) => [-stake, stake]);
 const SCAN = 64;
 const BISECTIONS = 30;
+const DRAWS_MAX = 200;
+const DRAWS_LEAST = 60;
+const DRAWN_VALUES = 8000;
 
 /** log(cosh(x)) without an overflow. */
 function logCosh(x) {
@@ -101,6 +104,43 @@ function intervalOf(values, alpha, first) {
   return [boundOf(isRefuted, least - wide, center), boundOf(isRefuted, most + wide, center)];
 }
 
+/** The change that would have refuted 0 in these values, which have none; Infinity: none would. */
+function changeShown(values, limit, first) {
+  const wide = 3 * (Math.max(...values) - Math.min(...values)) + first;
+  let shown = wide + Math.max(...values.map(Math.abs));
+  let [hidden, bound] = [0, shown];
+  if (logCapital(values, -shown, first) < limit) return Infinity;
+  while (bound - hidden > 1e-3 * shown) {
+    const half = (bound + hidden) / 2;
+    if (logCapital(values, -half, first) >= limit) bound = half;
+    else hidden = half;
+    shown = bound;
+  }
+  return shown;
+}
+
+/** The smallest change that is shown with 90% power by as many blocks as there are values, by draws
+ *  from pairs of blocks like these (each as well with the other sign); null: none. */
+export function sequentialSensitivity(values, { alpha = 0.05, effect = Math.log1p(0.05) } = {}) {
+  const count = values.length;
+  if (count < 4) return null;
+  const random = makeRandom(1);
+  const center = estimateOf(values);
+  const scale = Math.sqrt(count / (count - 2));
+  const draws = Math.round(Math.max(DRAWS_LEAST, Math.min(DRAWS_MAX, DRAWN_VALUES / count)));
+  const shown = Array.from({ length: draws }, () => {
+    const drawn = [];
+    while (drawn.length < count) {
+      const at = 2 * Math.floor((random() * count) / 2);
+      const sign = random() < 0.5 ? -scale : scale;
+      drawn.push(sign * (values[at] - center), sign * (values[at + 1] - center));
+    }
+    return changeShown(drawn, Math.log(1 / alpha), effect);
+  }).sort((a, b) => a - b);
+  const least = shown[Math.ceil(draws * POWER) - 1];
+  return Number.isFinite(least) ? least : null;
+}
+
 const even = (count) => 2 * Math.ceil(count / 2);
 
 /** About how many blocks are missing to an answer; the growth of the capital and the width of the
@@ -129,15 +169,14 @@ export function makeSequential({ alpha = 0.05, effect = Math.log1p(0.05) } = {})
   if (!(effect > 0)) throw new RangeError(`effect ${effect}: above 0`);
   const values = [];
   let open = null;
-  let p = 1;
-  let state = { log_ratio: null, low: null, high: null, p, sure: null, blocks: 0,
+  let state = { log_ratio: null, low: null, high: null, p: 1, sure: null, blocks: 0,
     blocks_left_about: blocksLeft({ values, low: null, high: null }, { alpha, effect }) };
   const look = () => {
     const log_ratio = estimateOf(values);
     const [low, high] = intervalOf(values, alpha, effect);
     const log_capital = logCapital(values, 0, effect);
-    p = Math.min(p, Math.exp(-log_capital));
-    const changed = log_capital >= Math.log(1 / alpha) && Math.abs(log_ratio) >= effect;
+    const p = Math.min(1, Math.exp(-log_capital));
+    const changed = (low > 0 || (high !== null && high < 0)) && Math.abs(log_ratio) >= effect;
     const same = low !== null && high !== null && low > -effect && high < effect;
     const sure = changed ? 'changed' : same ? 'same' : null;
     return { log_ratio, low, high, p, sure, blocks: values.length,

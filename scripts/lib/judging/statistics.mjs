@@ -1,12 +1,18 @@
 // The statistics of a comparison. Pure and seeded: the same inputs give the same verdict.
 //
-// Sources: Efron and Tibshirani, "An Introduction to the Bootstrap" (percentile intervals);
-// Mann and Whitney 1947 (the exact distribution of U); Wilcoxon 1945 (signed ranks); Holm 1979.
+// An interval is made of all changes that its test does not refute, so that the two never
+// contradict each other, and the estimate is the change that the test likes best.
+//
+// Sources: Wilcoxon 1945 (signed ranks); Mann and Whitney 1947 (the exact distribution of U);
+// Hodges and Lehmann 1963 (the estimates and the intervals of both tests); Holm 1979.
 
 import { normalTail } from './distributions.mjs';
 
-const BOOTSTRAPS = 4000;
 const PERMUTATIONS = 20000;
+/** Of more signs the sum is as good as normal. */
+const EXACT_SIGNS_MAX = 200;
+const INVERSION_PERMUTATIONS = 1000;
+const INVERSION_STEPS = 14;
 /** Fewer interleaved blocks are compared as two sets. */
 export const BLOCKS_LEAST = 3;
 /** How probably a change as large as the sensitivity is found. */
@@ -40,12 +46,6 @@ export function midmean(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const cut = Math.floor(sorted.length / 4);
   return mean(sorted.slice(cut, sorted.length - cut));
-}
-
-function quantile(sorted, share) {
-  const at = share * (sorted.length - 1);
-  const low = Math.floor(at);
-  return sorted[low] + (at - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
 }
 
 /** Ranks of values (from 1), equal ones sharing their mean rank. */
@@ -99,12 +99,104 @@ function blockArrangements({ a, b }) {
   return ratios;
 }
 
-/** Within-block permutation test, two-sided, on the sum of signed ranks of the block ratios.
- *  Exact where the arrangements are few, else sampled. */
+/** How probable each sum of a random half of whole numbers is. */
+function chancesOf(numbers) {
+  let chances = new Float64Array([1]);
+  for (const number of numbers) {
+    const next = new Float64Array(chances.length + number);
+    chances.forEach((chance, sum) => {
+      next[sum] += chance / 2;
+      next[sum + number] += chance / 2;
+    });
+    chances = next;
+  }
+  return chances;
+}
+
+/** Wilcoxon's test: how probable such signed ranks are if each sign is a fair coin. */
+function signedRankTest(ratios) {
+  const ranks = ranksOf(ratios.map(Math.abs)).filter((_, i) => ratios[i] !== 0);
+  const observed = Math.abs(signedRanks(ratios)) - 1e-9;
+  const p_least = 2 / 2 ** ratios.length;
+  if (ranks.length > EXACT_SIGNS_MAX) {
+    return { p: Math.min(1, 2 * normalTail(observed / Math.hypot(...ranks))), exact: false,
+      p_least };
+  }
+  // Ranks that are shared are halves.
+  const chances = chancesOf(ranks.map((rank) => Math.round(2 * rank)));
+  const total = (chances.length - 1) / 2;
+  const p = chances.reduce((sum, chance, twice) =>
+    sum + (Math.abs(twice - total) >= observed ? chance : 0), 0);
+  return { p: Math.min(1, p), exact: true, p_least };
+}
+
+/** The largest count of which isRefuted(count) holds, all smaller ones included; -1: none. */
+function largestCount(most, isRefuted) {
+  let [refuted, kept] = [-1, most + 1];
+  while (kept - refuted > 1) {
+    const half = (refuted + kept) >> 1;
+    if (isRefuted(half)) refuted = half;
+    else kept = half;
+  }
+  return refuted;
+}
+
+/** Up to which count of smaller ones a sum is refuted at alpha, whose counts are as probable as
+ *  given. */
+function countOf(chances, alpha) {
+  let sum = 0;
+  let count = -1;
+  while (2 * (sum + chances[count + 1]) <= alpha * (1 + 1e-9)) {
+    count += 1;
+    sum += chances[count];
+  }
+  return count;
+}
+
+function countOfNormal(middle, deviation, alpha) {
+  return largestCount(Math.floor(middle), (count) =>
+    2 * normalTail(Math.max(0, middle - count - 0.5) / deviation) <= alpha);
+}
+
+/** How many of the means of two (pairMeans) may be on the other side of a change that Wilcoxon's
+ *  test refutes at alpha; -1: no change can be. */
+export function signedRankCount(n, alpha) {
+  const ranks = Array.from({ length: n }, (_, i) => i + 1);
+  return n <= EXACT_SIGNS_MAX ? countOf(chancesOf(ranks), alpha)
+    : countOfNormal((n * (n + 1)) / 4, Math.sqrt((n * (n + 1) * (2 * n + 1)) / 24), alpha);
+}
+
+/** The mean of each two of the values, and each value, sorted (Walsh averages). */
+export function pairMeans(values) {
+  const means = new Float64Array((values.length * (values.length + 1)) / 2);
+  let at = 0;
+  for (let i = 0; i < values.length; i++) {
+    for (let j = i; j < values.length; j++) means[at++] = (values[i] + values[j]) / 2;
+  }
+  return means.sort();
+}
+
+/** Every b less every a, sorted. */
+export function differences(a, b) {
+  return Float64Array.from(b.flatMap((one) => a.map((other) => one - other))).sort();
+}
+
+/** What is not refuted, of sorted values of which `count` may be outside; null: no bound. */
+function between(sorted, count) {
+  return count < 0 ? { low: null, high: null }
+    : { low: sorted[count], high: sorted[sorted.length - 1 - count] };
+}
+
+/** Within-block permutation test, two-sided, on the sum of signed ranks of the block ratios: of one
+ *  run each, Wilcoxon's. Exact where the arrangements are few, else sampled. */
 export function permutationTest(blocks, { random = makeRandom(1), most = PERMUTATIONS } = {}) {
-  const observed = Math.abs(signedRanks(blocks.map(blockRatio))) - 1e-9;
+  const found = blocks.map(blockRatio);
+  if (isOfPairs(blocks)) return signedRankTest(found);
+  const observed = Math.abs(signedRanks(found)) - 1e-9;
   const ways = blocks.map(blockArrangements);
   const count = ways.reduce((product, list) => product * list.length, 1);
+  // Only where all signs agree are the ranks as far from even as they can be.
+  const p_least = 2 / 2 ** blocks.length;
   let extreme = 0;
   if (count <= most) {
     for (let n = 0; n < count; n++) {
@@ -116,27 +208,50 @@ export function permutationTest(blocks, { random = makeRandom(1), most = PERMUTA
       });
       if (Math.abs(signedRanks(ratios)) >= observed) extreme++;
     }
-    return { p: extreme / count, exact: true, p_least: 2 / count };
+    return { p: extreme / count, exact: true, p_least };
   }
   for (let n = 0; n < most; n++) {
     const ratios = ways.map((list) => list[Math.floor(random() * list.length)]);
     if (Math.abs(signedRanks(ratios)) >= observed) extreme++;
   }
-  return { p: (extreme + 1) / (most + 1), exact: false, p_least: 1 / (most + 1) };
+  return { p: (extreme + 1) / (most + 1), exact: false, p_least };
 }
 
-/** Median of the per-block log ratios, its bootstrap interval and the test of no difference. */
+function isOfPairs(blocks) {
+  return blocks.every(({ a, b }) => a.length === 1 && b.length === 1);
+}
+
+/** The changes that the permutation test does not refute, of blocks of several runs. p: of 0. */
+function invertPermutations(blocks, center, p, alpha) {
+  const all = blocks.flatMap(({ a, b }) => b.flatMap((one) => a.map((other) => one - other)));
+  const wide = 4 * (Math.max(...all) - Math.min(...all)) + 1e-9;
+  const isRefuted = (change) => permutationTest(blocks.map(({ a, b }) => (
+    { a, b: b.map((value) => value - change) })), { most: INVERSION_PERMUTATIONS }).p <= alpha;
+  const boundOf = (side) => {
+    let [kept, refuted] = [center, center + side * wide];
+    // Of no change it is known, by more permutations.
+    if (center * side < 0) [kept, refuted] = p <= alpha ? [kept, 0] : [0, refuted];
+    if (refuted !== 0 && !isRefuted(refuted)) return null;
+    for (let i = 0; i < INVERSION_STEPS; i++) {
+      const half = (kept + refuted) / 2;
+      if (isRefuted(half)) refuted = half;
+      else kept = half;
+    }
+    return kept;
+  };
+  return { low: boundOf(-1), high: boundOf(1) };
+}
+
+/** The change of blocks [{ a: [logs], b: [logs] }], the test of none, and the interval of those
+ *  that the test does not refute; low and high are null where so few blocks refute nothing. */
 export function compareBlocks(blocks, { random = makeRandom(1), confidence = 0.95 } = {}) {
-  const ratios = blocks.map(blockRatio);
-  const means = [];
-  for (let n = 0; n < BOOTSTRAPS; n++) {
-    means.push(median(ratios.map(() => ratios[Math.floor(random() * ratios.length)])));
-  }
-  means.sort((a, b) => a - b);
+  const alpha = 1 - confidence;
+  const means = pairMeans(blocks.map(blockRatio));
+  const log_ratio = median(means);
   const { p, p_least, exact } = permutationTest(blocks, { random });
-  return { log_ratio: median(ratios), low: quantile(means, (1 - confidence) / 2),
-    high: quantile(means, (1 + confidence) / 2), p, p_least, exact, method: 'permutation',
-    blocks: blocks.length };
+  const { low, high } = isOfPairs(blocks) ? between(means, signedRankCount(blocks.length, alpha))
+    : invertPermutations(blocks, log_ratio, p, alpha);
+  return { log_ratio, low, high, p, p_least, exact, method: 'permutation', blocks: blocks.length };
 }
 
 /** Frequencies of U for n and m values without ties. */
@@ -204,7 +319,7 @@ export function hypergeometricTail(first, firstAll, second, secondAll) {
 /** The smallest p that n repeats of each version can come to, played interleaved. */
 export function leastPossible(n) {
   if (n < BLOCKS_LEAST) return leastUnpaired(n);
-  return 2 ** n <= PERMUTATIONS ? 2 / 2 ** n : 1 / (PERMUTATIONS + 1);
+  return 2 / 2 ** n;
 }
 
 /** The same, played as two sets. */
@@ -219,15 +334,22 @@ export function repeatsLeast(metrics, alpha) {
   return n;
 }
 
-/** Two unpaired sets of logs: the ratio of medians, its bootstrap interval, Mann-Whitney. */
-export function compareSets(a, b, { random = makeRandom(1), confidence = 0.95 } = {}) {
-  const draw = (list) => list.map(() => list[Math.floor(random() * list.length)]);
-  const ratios = [];
-  for (let n = 0; n < BOOTSTRAPS; n++) ratios.push(median(draw(b)) - median(draw(a)));
-  ratios.sort((x, y) => x - y);
+/** How many of the differences of two sets may be on the other side of a change that the
+ *  Mann-Whitney test refutes at alpha; -1: no change can be. */
+export function mannWhitneyCount(n, m, alpha) {
+  if (n > EXACT_MAX || m > EXACT_MAX) {
+    return countOfNormal((n * m) / 2, Math.sqrt((n * m * (n + m + 1)) / 12), alpha);
+  }
+  const ways = choose(n + m, n);
+  return countOf(mannWhitneyCounts(n, m).map((count) => count / ways), alpha);
+}
+
+/** Two unpaired sets of logs: as compareBlocks(), by the Mann-Whitney test. */
+export function compareSets(a, b, { confidence = 0.95 } = {}) {
+  const apart = differences(a, b);
+  const { low, high } = between(apart, mannWhitneyCount(a.length, b.length, 1 - confidence));
   const { p, p_least, exact } = mannWhitney(a, b);
-  return { log_ratio: median(b) - median(a), low: quantile(ratios, (1 - confidence) / 2),
-    high: quantile(ratios, (1 + confidence) / 2), p, p_least, exact, method: 'mann-whitney',
+  return { log_ratio: median(apart), low, high, p, p_least, exact, method: 'mann-whitney',
     blocks: 0 };
 }
 

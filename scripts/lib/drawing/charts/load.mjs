@@ -161,8 +161,7 @@ export function chartTrend(trend, theme, metric) {
   const format = UNIT_FORMATS[runs[0].metrics[metric].unit] ?? ((value) => formatDigits(value));
   const option = baseOption(theme, { title: metric.replace('99_', '99.'), legend: false,
     tools: false, top: 56, bottom: 34,
-    hint: 'each point is one kept result, oldest first; hollow: an invalid measurement; dashed: ' +
-      'the level changed' });
+    hint: 'oldest first; hollow: invalid; dashed: the level changed' });
   option.xAxis = { ...valueAxis(theme, String), type: 'category',
     data: runs.map((run) => run.started_utc.slice(0, 16).replace('T', ' ')),
     splitLine: { show: false } };

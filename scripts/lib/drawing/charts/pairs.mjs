@@ -87,11 +87,17 @@ function changeLines(row, theme, axis) {
         position: axis === 'yAxis' ? 'insideEndTop' : 'end' } }] };
 }
 
+/** Few blocks refute no change on one side, or on both: there is no interval to draw. */
+const isBounded = ({ low, high }) => low !== null && high !== null;
+
+const boundsOf = ({ low, high }) => [low, high].filter((ratio) => ratio !== null).map(percentOf);
+
 /** The interval of the estimate, and what could not have been seen around no change. */
 function changeAreas(row, theme, axis) {
   const area = (low, high, color) => [{ [axis]: low, itemStyle: { color } }, { [axis]: high }];
   return { silent: true, data: [
-    area(percentOf(row.low), percentOf(row.high), `${theme.colors[1]}33`),
+    ...(isBounded(row) ? [area(percentOf(row.low), percentOf(row.high), `${theme.colors[1]}33`)]
+      : []),
     ...(row.sensitivity === null ? [] : [area(-row.sensitivity * 100, row.sensitivity * 100,
       theme.edge)])] };
 }
@@ -101,7 +107,7 @@ const seenHint = (row) => (row.sensitivity === null ? ''
 
 export function chartPairChanges(row, theme) {
   const option = pairsOption(row, theme, { title: `Change of ${nameOf(row)}`,
-    hint: `in each ${row.duet ? 'second' : 'pair of runs'}; orange: the estimate and its 95% ` +
+    hint: `in each ${row.duet ? 'second' : 'pair of runs'}; orange: the estimate and its ` +
       `interval${seenHint(row)}` });
   option.legend.show = false;
   option.grid.top = 68;
@@ -139,11 +145,10 @@ export function chartPairSpread(row, theme) {
   const bins = binsOf(row);
   const option = baseOption(theme, { title: `Spread of ${nameOf(row)}`,
     hint: `how often which change, of ${formatCount(row.points.length)} ` +
-      `${row.duet ? 'seconds' : 'pairs of runs'}; orange: the estimate and its 95% ` +
+      `${row.duet ? 'seconds' : 'pairs of runs'}; orange: the estimate and its ` +
       `interval${seenHint(row)}`, legend: false, top: 80 });
   const seen = row.sensitivity === null ? [] : [row.sensitivity * -100, row.sensitivity * 100];
-  option.xAxis = changesAxis(theme, [bins[0][2], bins.at(-1)[3], percentOf(row.low),
-    percentOf(row.high), ...seen]);
+  option.xAxis = changesAxis(theme, [bins[0][2], bins.at(-1)[3], ...boundsOf(row), ...seen]);
   option.yAxis = valueAxis(theme, formatCount, { ...HEADROOM, minInterval: 1 });
   // Bars of a value axis are as wide as they are told: points of a step line fill the bins.
   const edge = bins.flatMap(([, count, from, to]) => [[from, count], [to, count]]);
@@ -167,12 +172,12 @@ export function chartIntervals({ intervals }, theme) {
   // The axis begins at the bottom.
   const rows = [...intervals].sort((a, b) => b.primary - a.primary).reverse();
   const option = baseOption(theme, { title: 'Every change', legend: false,
-    hint: 'with its 95% interval; bold names decide; grey bars: what could have been missed',
+    hint: 'with its interval; bold names decide; grey bars: what could have been missed',
     left: 16,
     top: 72 });
   option.grid.containLabel = true;
-  option.xAxis = changesAxis(theme, rows.flatMap((row) => [percentOf(row.low),
-    percentOf(row.high), ...(row.sensitivity === null ? [] : [-row.sensitivity * 100,
+  option.xAxis = changesAxis(theme, rows.flatMap((row) => [percentOf(row.ratio),
+    ...boundsOf(row), ...(row.sensitivity === null ? [] : [-row.sensitivity * 100,
       row.sensitivity * 100])]));
   option.yAxis = { type: 'category', data: rows.map(({ metric }) => metric),
     axisTick: { show: false }, axisLine: { lineStyle: { color: theme.line } },
@@ -190,8 +195,8 @@ export function chartIntervals({ intervals }, theme) {
   option.series = [
     ...spans('missed', 12, (row) => (row.sensitivity === null ? null
       : { low: -row.sensitivity * 100, high: row.sensitivity * 100, color: theme.line })),
-    ...spans('interval', 3, (row) => ({ low: percentOf(row.low), high: percentOf(row.high),
-      color: colorOf(row), cap: 'round' })),
+    ...spans('interval', 3, (row) => (isBounded(row) ? { low: percentOf(row.low),
+      high: percentOf(row.high), color: colorOf(row), cap: 'round' } : null)),
     { name: 'change', type: 'scatter', symbolSize: 9, z: 5, data: rows.map((row, at) => ({
       value: [percentOf(row.ratio), at], itemStyle: { color: colorOf(row) } })),
     markLine: { silent: true, symbol: 'none', data: [{ xAxis: 0, label: { show: false },
@@ -200,7 +205,7 @@ export function chartIntervals({ intervals }, theme) {
   option.tooltip.formatter = ({ value }) => {
     const row = rows[value[1]];
     return tooltip(row.metric, [[colorOf(row), 'change', formatChange(row.ratio)],
-      [colorOf(row), '95% interval', `${formatChange(row.low)} .. ${formatChange(row.high)}`],
+      [colorOf(row), 'interval', row.interval],
       ...(row.sensitivity === null ? [] : [[theme.line, 'could have been seen',
         formatPercent(row.sensitivity, 1)]])]);
   };

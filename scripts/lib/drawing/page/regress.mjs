@@ -1,6 +1,6 @@
 // The page of a regression run: the verdict, then all runs of each side as one.
 
-import { COMPARE_HEAD, verdictCells, verdictSummary, regressedTexts }
+import { compareHead, verdictCells, verdictSummary, regressedTexts }
   from '../../judging/compare_text.mjs';
 import { VERDICTS } from '../../judging/compare.mjs';
 import { mergeResults } from '../../results/merge.mjs';
@@ -61,8 +61,8 @@ export function makeRegressPage(outcome, runs, labels) {
   };
   const ordered = [...outcome.rows].sort((a, b) => b.primary - a.primary);
   const intro = `${verdicts([verdict])}` +
-    `<div class="charts">${table('Verdict', COMPARE_HEAD.map((name) => name || 'verdict'),
-      ordered.map(row), { verdict: COMPARE_HEAD.length - 1 })}</div>` +
+    `<div class="charts">${table('Verdict', compareHead(outcome).map((name) => name || 'verdict'),
+      ordered.map(row), { verdict: compareHead(outcome).length - 1 })}</div>` +
     '<p class="soft">Below: the pairs that were compared, then all runs of each side as one.</p>';
   return makePage(sides, views, { heading: `${outcome.scenario}: A against B`, intro,
     ratios: false, pairs: pairsView(outcome, labels) });
