@@ -46,6 +46,7 @@ struct codec_scan {
             bool has_length : 1; /* Content-Length, Transfer-Encoding: the last of it "chunked" */
             bool is_coded : 1;
             bool is_chunked : 1;
+            bool says_close : 1; /* one of its fields, whatever the others say */
         } http;
         struct {
             uint64_t values; /* that are still to come */

@@ -158,6 +158,7 @@ static enum frame_status http__status_line(struct codec_scan *scan, const uint8_
     }
     scan->http.status = (uint16_t)number;
     scan->closes = line[7] == '0'; /* HTTP/1.0: unless a field says otherwise */
+    scan->http.says_close = false;
     return FRAME_PARTIAL;
 }
 
@@ -187,9 +188,10 @@ static enum frame_status http__connection(struct codec_scan *scan, const uint8_t
 {
     if (bytes == sizeof "keep-alive" - 1 && http__same8(value + 2, "ep-alive") && value[4] == '-' &&
         http__lower(value[0]) == 'k' && http__lower(value[1]) == 'e') {
-        scan->closes = false; /* as most servers say */
+        scan->closes = scan->http.says_close; /* as most servers say */
     } else {
-        scan->closes = http__lists(value, bytes, "close", true) ||
+        scan->http.says_close = scan->http.says_close || http__lists(value, bytes, "close", true);
+        scan->closes = scan->http.says_close ||
                        (scan->closes && !http__lists(value, bytes, "keep-alive", true));
     }
     return FRAME_PARTIAL;

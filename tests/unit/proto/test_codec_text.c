@@ -438,6 +438,9 @@ static void test_who_closes(void **state)
     } heads[] = {{"HTTP/1.1 204 x\r\n\r\n", false},
                  {"HTTP/1.1 204 x\r\nConnection: keep-alive\r\n\r\n", false},
                  {"HTTP/1.1 204 x\r\nconnection: Keep-Alive, Close\r\n\r\n", true},
+                 {"HTTP/1.1 204 x\r\nConnection: close\r\nConnection: keep-alive\r\n\r\n", true},
+                 {"HTTP/1.1 204 x\r\nConnection: close\r\nConnection: X, Keep-Alive\r\n\r\n", true},
+                 {"HTTP/1.1 103 x\r\nConnection: close\r\n\r\nHTTP/1.1 204 x\r\n\r\n", false},
                  {"HTTP/1.1 204 x\r\nConnection: closed\r\n\r\n", false},
                  {"HTTP/1.0 204 x\r\n\r\n", true},
                  {"HTTP/1.0 204 x\r\nConnection: Keep-Alive\r\n\r\n", false}};
