@@ -4,6 +4,7 @@ import test from 'node:test';
 import { alarmsMost, drawBlocks, drawDuets, drawRuns, drawUntilSure, mirror, playedDuets }
   from '../../scripts/lib/bench/verdicts_drawn.mjs';
 import { KEPT } from '../../scripts/lib/bench/verdicts.mjs';
+import { compareBlocks } from '../../scripts/lib/judging/statistics.mjs';
 import { gaussian, random } from './synthetic.mjs';
 
 const recording = JSON.parse(fs.readFileSync(KEPT, 'utf8'));
@@ -66,4 +67,23 @@ test('drawn blocks change places in turn, and the same seed draws the same', () 
   assert.deepEqual(draw(), [false, true, false, true, false, true]);
   const told = () => drawDuets(same, { key: 'p50', trials: 20, seed: 7 });
   assert.deepEqual(told(), told());
+});
+
+test('recorded: an interval has 0 in it exactly if its test says so', () => {
+  const middle = (list) => list.reduce((sum, log) => sum + log, 0) / list.length;
+  const pairs = JSON.parse(fs.readFileSync(new URL('../bench/bisect_noise.json', import.meta.url),
+    'utf8')).log_ratios;
+  const series = [...[same, slower].flatMap((blocks) => ['p50', 'p99', 'cpu'].map((key) =>
+    blocks.map((block) => middle(block[key])))),
+  ...[0, 0.05, 0.1, 0.15].map((change) => pairs.map((log) => log + change))];
+  let refuted = 0;
+  for (const logs of series) {
+    for (let from = 0; from + 8 <= logs.length; from++) {
+      const { p, low, high } = compareBlocks(logs.slice(from, from + 8).map((log) => (
+        { a: [0], b: [log] })));
+      assert.equal(low > 0 || high < 0, p <= 0.05, `from ${from}: ${p}, ${low}, ${high}`);
+      if (p <= 0.05) refuted++;
+    }
+  }
+  assert.ok(refuted >= 5, `${refuted}`);
 });

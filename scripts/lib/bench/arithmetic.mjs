@@ -1,7 +1,8 @@
-// scripts/bench arithmetic: what the tests of paired and sequential comparisons promise, by
-// simulation. Seeded: the same figures on every machine.
+// scripts/bench arithmetic: what the tests of paired and sequential comparisons and of change
+// points promise, by simulation. Seeded: the same figures on every machine.
 
 import { studentTail } from '../judging/distributions.mjs';
+import { changePoints } from '../judging/changes.mjs';
 import { comparePaired } from '../judging/paired.mjs';
 import { makeSequential } from '../judging/sequential.mjs';
 import { makeRandom } from '../judging/statistics.mjs';
@@ -9,6 +10,7 @@ import { makeRandom } from '../judging/statistics.mjs';
 const ALPHA = 0.05;
 const EFFECT = Math.log1p(0.05);
 const SECONDS = 20;
+const RESULTS = 40;
 
 function gaussian(next) {
   return Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
@@ -96,9 +98,44 @@ function playSequential(bench, next, trials) {
   }
 }
 
-/** False alarms and power of both, in worlds that are known. */
+/** Series of results without a change of level, as their logs. */
+const LEVELS = {
+  noise: (next) => () => 0.04 * gaussian(next),
+  'wild results': (next) => () => 0.04 * gaussian(next) * (next() < 0.1 ? 30 : 1),
+  memory: (next) => {
+    let state = gaussian(next);
+    return () => {
+      state = 0.5 * state + Math.sqrt(0.75) * gaussian(next);
+      return 0.04 * state;
+    };
+  },
+  swings: (next) => {
+    const phase = 2 * Math.PI * next();
+    return (i) => 0.06 * Math.sin((2 * Math.PI * i) / 40 + phase) + 0.04 * gaussian(next);
+  } };
+
+function playChanges(bench, next, trials) {
+  for (const [name, make] of Object.entries(LEVELS)) {
+    let alarms = 0;
+    let found = 0;
+    for (let i = 0; i < trials; i++) {
+      const value = make(next);
+      const series = Array.from({ length: RESULTS }, (_, at) => value(at));
+      const options = { alpha: ALPHA, least_effect: EFFECT };
+      if (changePoints(series, options).length) alarms++;
+      const stepped = series.map((one, at) => one + (at >= RESULTS / 2 ? Math.log1p(0.1) : 0));
+      if (i % 5 === 0 && changePoints(stepped, options).length) found++;
+    }
+    bench.row('-', `change points: ${name}, ${RESULTS} results`, `alarms ` +
+      `${percent(alarms / trials)}, +10% found ${percent(found / Math.ceil(trials / 5))}`,
+    alarms <= alarmsMost(trials));
+  }
+}
+
+/** False alarms and power of all, in worlds that are known. */
 export function arithmetic(bench) {
   const next = makeRandom(19);
   playFixed(bench, next, bench.quick ? 300 : 4000);
   playSequential(bench, next, bench.quick ? 50 : 1000);
+  playChanges(bench, next, bench.quick ? 50 : 250);
 }

@@ -52,7 +52,7 @@ const PARTS = {
   verdicts: { play: verdicts, alone: true,
     what: 'comparisons of servers of known cost under noise (--minutes); only by name' },
   arithmetic: { play: arithmetic, alone: true,
-    what: 'paired and sequential comparisons of simulated servers; only by name' },
+    what: 'comparisons and trends of simulated servers; only by name' },
   bisect: { play: bisections, what: 'scripts/bisect on simulated histories of 64 commits' },
   wine: { play: wine, windows: true, what: 'goal 10: under Wine, against bare IOCP and Go' },
   'memory-wine': { play: memoryWindows, windows: true, what: 'goal 7 under Wine' },
