@@ -57,7 +57,8 @@ bool plan_override_tls(struct plan *plan, struct mistakes *mistakes)
     } else if (speaks && !tls_is_built()) {
         struct tls_settings settings = {.verify = false};
         struct error error = {""};
-        tls_context_destroy(tls_context_create(&settings, &error)); /* it says how to get it */
+        tls_context_destroy(
+            tls_context_create(&settings, NULL, &error)); /* it says how to get it */
         mistakes_report(mistakes, options->tls ? OPTIONS_ABOUT : scenario->path, "%s: %s",
                         options->tls ? "--tls" : "`tls`", error.text);
         return false;

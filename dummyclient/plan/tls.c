@@ -50,22 +50,29 @@ static struct tls_context *plan__tls_find(const struct plan_tls *tls,
     return NULL;
 }
 
-/* Where it is said: the option, or the key of the scenario's target. */
+/* Where it is said: the option, or the key of the scenario's target. setting: as of
+ * tls_context_create(). */
 static void plan__tls_refuse(const struct plan *plan, const struct scenario_target *target,
-                             const struct error *error, struct mistakes *mistakes)
+                             const char *setting, const struct error *error,
+                             struct mistakes *mistakes)
 {
     const struct scenario *scenario = plan->scenario;
     bool listed = reader_get(scenario->document, "targets") != NULL;
-    if (target->tls->by_option) {
+    const char *dot = setting != NULL ? "." : "";
+    const char *key = setting != NULL ? setting : "";
+    const char *ca_path = target->tls->settings.ca_path;
+    if (ca_path != NULL && ca_path == plan->options->tls_ca_path && strcmp(key, "ca") == 0) {
+        mistakes_report(mistakes, OPTIONS_ABOUT, "--tls-ca: %s", error->text);
+    } else if (target->tls->by_option) {
         mistakes_report(mistakes, OPTIONS_ABOUT, "--tls: %s", error->text);
     } else if (target->name != NULL) {
-        mistakes_report(mistakes, scenario->path, "`targets.%s.tls`: %s", target->name,
-                        error->text);
+        mistakes_report(mistakes, scenario->path, "`targets.%s.tls%s%s`: %s", target->name, dot,
+                        key, error->text);
     } else if (listed) {
-        mistakes_report(mistakes, scenario->path, "`targets[%u].tls`: %s",
-                        (unsigned)(target - scenario->targets), error->text);
+        mistakes_report(mistakes, scenario->path, "`targets[%u].tls%s%s`: %s",
+                        (unsigned)(target - scenario->targets), dot, key, error->text);
     } else {
-        mistakes_report(mistakes, scenario->path, "`target.tls`: %s", error->text);
+        mistakes_report(mistakes, scenario->path, "`target.tls%s%s`: %s", dot, key, error->text);
     }
 }
 
@@ -79,6 +86,7 @@ static struct tls_context *plan__tls_context(struct plan *plan,
     struct plan_tls *tls = &plan->tls;
     struct plan_tls_context *next = &tls->contexts[tls->count];
     struct tls_settings own = *settings;
+    const char *setting;
     struct error error;
     if (settings->server_name == NULL && address != NULL) {
         plan__tls_host(address, next->name, sizeof next->name);
@@ -93,9 +101,9 @@ static struct tls_context *plan__tls_context(struct plan *plan,
         return context;
     }
     own.server_name = next->name[0] == '\0' ? NULL : next->name;
-    context = tls_context_create(&own, &error);
+    context = tls_context_create(&own, &setting, &error);
     if (context == NULL) {
-        plan__tls_refuse(plan, target, &error, mistakes);
+        plan__tls_refuse(plan, target, setting, &error, mistakes);
         return NULL;
     }
     next->settings = settings;

@@ -224,7 +224,7 @@ static bool main__open_tls(const struct options *options, struct tls_context **c
     if (options->tls_self_signed && !tls.self_signed && !main__make_certificate(&tls, error)) {
         return false;
     }
-    *context = tls_context_create(&tls, error);
+    *context = tls_context_create(&tls, NULL, error);
     return *context != NULL;
 }
 

@@ -94,9 +94,12 @@ bool tls_is_built(void);
 /* "OpenSSL 3.0.19 27 Jan 2026", or "none". Valid for ever. */
 const char *tls_library(void);
 
-/* Control plane. Reads the files and checks all settings. NULL, with one line that names the file
- * or the setting, what was expected and what was found. Never shows what is in a key. */
-struct tls_context *tls_context_create(const struct tls_settings *settings, struct error *error);
+/* Control plane. Reads the files and checks all settings. NULL, with one line that says what was
+ * expected and what was found, and in which file. Never shows what is in a key. *setting is then
+ * the one that is wrong, "ca", "cert", "key", "alpn", "ciphers" or "server_name", or NULL: none of
+ * them in particular. setting may be NULL. */
+struct tls_context *tls_context_create(const struct tls_settings *settings, const char **setting,
+                                       struct error *error);
 /* After the last of its connections was closed. context may be NULL. */
 void tls_context_destroy(struct tls_context *context);
 

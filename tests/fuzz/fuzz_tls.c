@@ -27,8 +27,8 @@ static struct fuzz_tls *fuzz_tls__contexts(void)
         struct tls_settings server = {
             .is_server = true, .cert_path = cert, .key_path = key, .resume = true};
         must(tls_self_signed(cert, key, NULL, 0, &error));
-        contexts.client = tls_context_create(&client, &error);
-        contexts.server = tls_context_create(&server, &error);
+        contexts.client = tls_context_create(&client, NULL, &error);
+        contexts.server = tls_context_create(&server, NULL, &error);
         must(contexts.client != NULL && contexts.server != NULL);
         remove(cert);
         remove(key);

@@ -16,9 +16,13 @@ const char *tls_library(void)
     return "none";
 }
 
-struct tls_context *tls_context_create(const struct tls_settings *settings, struct error *error)
+struct tls_context *tls_context_create(const struct tls_settings *settings, const char **setting,
+                                       struct error *error)
 {
     (void)settings;
+    if (setting != NULL) {
+        *setting = NULL;
+    }
     error_set(error, "%s", TLS_NONE);
     return NULL;
 }

@@ -94,7 +94,7 @@ static bool context__check_cipher_names(SSL_CTX *ssl, const char *list, struct e
         bool takes_away = strchr("!-+@", name[0]) != NULL;
         if (!takes_away && (bytes >= sizeof name || SSL_CTX_set_cipher_list(ssl, name) != 1)) {
             error_set(error,
-                      "ciphers: \"%.*s\" is no cipher that OpenSSL has for TLS 1.2; "
+                      "\"%.*s\" is no cipher that OpenSSL has for TLS 1.2; "
                       "openssl ciphers prints their names",
                       (int)bytes, found);
             return false;
@@ -109,12 +109,12 @@ static bool context__use_ciphers(SSL_CTX *ssl, const struct cipher_lists *lists,
     bool has_1_2 = lists->v1_2[0] != '\0';
     bool has_1_3 = lists->v1_3[0] != '\0';
     if (!has_1_2 && !has_1_3) {
-        error_set(error, "ciphers: expected names separated by ':', there is none");
+        error_set(error, "expected names separated by ':', there is none");
         return false;
     }
     if (has_1_3 && SSL_CTX_set_ciphersuites(ssl, lists->v1_3) != 1) {
         error_set(error,
-                  "ciphers: \"%s\": one of them is no cipher that OpenSSL has for TLS 1.3 "
+                  "\"%s\": one of them is no cipher that OpenSSL has for TLS 1.3 "
                   "(TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256)",
                   lists->v1_3);
         return false;
@@ -123,15 +123,15 @@ static bool context__use_ciphers(SSL_CTX *ssl, const struct cipher_lists *lists,
         return false;
     }
     if (has_1_2 && SSL_CTX_set_cipher_list(ssl, lists->v1_2) != 1) {
-        error_set(error, "ciphers: \"%s\": nothing is left of this list", lists->v1_2);
+        error_set(error, "\"%s\": nothing is left of this list", lists->v1_2);
         return false;
     }
     if (!has_1_2 && SSL_CTX_get_max_proto_version(ssl) != TLS1_3_VERSION) {
-        error_set(error, "ciphers: all of them are TLS 1.3's, and the highest version is 1.2");
+        error_set(error, "all of them are TLS 1.3's, and the highest version is 1.2");
         return false;
     }
     if (!has_1_3 && SSL_CTX_get_min_proto_version(ssl) == TLS1_3_VERSION) {
-        error_set(error, "ciphers: none of them is TLS 1.3's, and the lowest version is 1.3");
+        error_set(error, "none of them is TLS 1.3's, and the lowest version is 1.3");
         return false;
     }
     /* A version without a cipher cannot be agreed on. */
@@ -139,9 +139,10 @@ static bool context__use_ciphers(SSL_CTX *ssl, const struct cipher_lists *lists,
            (has_1_3 || SSL_CTX_set_max_proto_version(ssl, TLS1_2_VERSION) == 1);
 }
 
-static bool context__use_versions(SSL_CTX *ssl, const struct tls_settings *settings,
+static bool context__use_versions(struct tls_context *context, const struct tls_settings *settings,
                                   struct error *error)
 {
+    SSL_CTX *ssl = context->ssl;
     enum tls_version low =
         settings->version_min != TLS_VERSION_NONE ? settings->version_min : TLS_VERSION_1_2;
     enum tls_version high =
@@ -158,6 +159,7 @@ static bool context__use_versions(SSL_CTX *ssl, const struct tls_settings *setti
     if (settings->ciphers == NULL) {
         return true;
     }
+    context->setting = "ciphers";
     struct cipher_lists lists = {0};
     bool ok = context__split_ciphers(settings->ciphers, &lists);
     if (!ok) {
@@ -184,6 +186,7 @@ static int context__choose_alpn(SSL *ssl, const unsigned char **name, unsigned c
 
 static bool context__use_alpn(struct tls_context *context, const char *alpn, struct error *error)
 {
+    context->setting = "alpn";
     context->alpn = malloc(strlen(alpn) + 2);
     if (context->alpn == NULL) {
         error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the names of alpn");
@@ -194,7 +197,7 @@ static bool context__use_alpn(struct tls_context *context, const char *alpn, str
     const char *name;
     while (name = context__next_name(&rest, ',', &bytes), bytes > 0) {
         if (bytes > 255) {
-            error_set(error, "alpn: a protocol's name has at most 255 bytes, this has %zu", bytes);
+            error_set(error, "a protocol's name has at most 255 bytes, this has %zu", bytes);
             return false;
         }
         context->alpn[context->alpn_bytes] = (unsigned char)bytes;
@@ -202,7 +205,7 @@ static bool context__use_alpn(struct tls_context *context, const char *alpn, str
         context->alpn_bytes += (unsigned int)bytes + 1;
     }
     if (context->alpn_bytes == 0) {
-        error_set(error, "alpn: expected names separated by ',' (\"h2,http/1.1\"), there is none");
+        error_set(error, "expected names separated by ',' (\"h2,http/1.1\"), there is none");
         return false;
     }
     if (context->is_server) {
@@ -211,11 +214,12 @@ static bool context__use_alpn(struct tls_context *context, const char *alpn, str
     }
     /* This one call says 0 for success. */
     return SSL_CTX_set_alpn_protos(context->ssl, context->alpn, context->alpn_bytes) == 0 ||
-           context__fail(error, "alpn");
+           context__fail(error, "names of protocols");
 }
 
 static bool context__use_name(struct tls_context *context, const char *name, struct error *error)
 {
+    context->setting = "server_name";
     ASN1_OCTET_STRING *address = a2i_IPADDRESS(name);
     bool is_address = address != NULL;
     ASN1_OCTET_STRING_free(address);
@@ -224,7 +228,7 @@ static bool context__use_name(struct tls_context *context, const char *name, str
     if (name[0] == '\0' || strlen(name) > TLSEXT_MAXLEN_host_name ||
         (is_address ? X509_VERIFY_PARAM_set1_ip_asc(checked, name)
                     : X509_VERIFY_PARAM_set1_host(checked, name, 0)) != 1) {
-        error_set(error, "server_name: \"%s\" is no host name and no IP address", name);
+        error_set(error, "\"%s\" is no host name and no IP address", name);
         return false;
     }
     context->peer_name = context__copy(name);
@@ -251,9 +255,11 @@ static bool context__use_peer(struct tls_context *context, const struct tls_sett
         !context__use_name(context, settings->server_name, error)) {
         return false;
     }
+    context->setting = "ca";
     if (settings->ca_path != NULL && !credentials_trust(context->ssl, settings->ca_path, error)) {
         return false;
     }
+    context->setting = NULL;
     if (!settings->verify) {
         SSL_CTX_set_verify(context->ssl, SSL_VERIFY_NONE, NULL);
         SSL_CTX_set_cert_verify_callback(context->ssl, context__accept_any, NULL);
@@ -300,6 +306,25 @@ static void context__use_sessions(struct tls_context *context)
     }
 }
 
+static bool context__use_own(struct tls_context *context, const struct tls_settings *settings,
+                             struct error *error)
+{
+    SSL_CTX *ssl = context->ssl;
+    const char *key_path = settings->key_path;
+    context->setting = "cert";
+    if (settings->cert_path != NULL && !credentials_use_chain(ssl, settings->cert_path, error)) {
+        return false;
+    }
+    context->setting = key_path != NULL ? "key" : "cert";
+    if (settings->cert_path != NULL &&
+        !credentials_use_key(ssl, settings->cert_path,
+                             key_path != NULL ? key_path : settings->cert_path, error)) {
+        return false;
+    }
+    context->setting = NULL;
+    return !settings->self_signed || self_signed_use(ssl, error);
+}
+
 static bool context__use(struct tls_context *context, const struct tls_settings *settings,
                          struct error *error)
 {
@@ -313,21 +338,24 @@ static bool context__use(struct tls_context *context, const struct tls_settings 
         return false;
     }
     if (settings->cert_path == NULL && settings->key_path != NULL) {
+        context->setting = "key";
         error_set(error, "%s: a key without a certificate: the certificate's file is needed, too",
                   settings->key_path);
         return false;
     }
     context__use_sessions(context);
-    return context__use_versions(ssl, settings, error) &&
+    return context__use_versions(context, settings, error) &&
            (settings->alpn == NULL || context__use_alpn(context, settings->alpn, error)) &&
-           (settings->cert_path == NULL ||
-            credentials_use(ssl, settings->cert_path, settings->key_path, error)) &&
-           (!settings->self_signed || self_signed_use(ssl, error)) &&
+           context__use_own(context, settings, error) &&
            context__use_peer(context, settings, error);
 }
 
-struct tls_context *tls_context_create(const struct tls_settings *settings, struct error *error)
+struct tls_context *tls_context_create(const struct tls_settings *settings, const char **setting,
+                                       struct error *error)
 {
+    if (setting != NULL) {
+        *setting = NULL;
+    }
     struct tls_context *context = calloc(1, sizeof *context);
     if (context == NULL) {
         error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for TLS");
@@ -345,6 +373,9 @@ struct tls_context *tls_context_create(const struct tls_settings *settings, stru
     ok = ok && context__use(context, settings, error);
     ERR_clear_error();
     if (!ok) {
+        if (setting != NULL) {
+            *setting = context->setting;
+        }
         tls_context_destroy(context);
         return NULL;
     }

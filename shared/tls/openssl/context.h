@@ -12,6 +12,7 @@ struct tls_context {
     BIO_METHOD *method; /* what its connections read from and write to */
     bool is_server;
     bool resume;
+    const char *setting; /* what is being read, while it is made; NULL: none in particular */
     char *host_name;     /* for SNI; NULL: none (an IP address is no host name) */
     char *peer_name;     /* what the peer's certificate is checked for; NULL: nothing */
     unsigned char *alpn; /* as on the wire: each name behind its length */

@@ -101,7 +101,6 @@ static bool credentials__fail(const char *path, const char *what, const struct p
     return false;
 }
 
-/* The first certificate is the own one, those behind it lead to its issuer. */
 static bool credentials__use_chain(SSL_CTX *context, const char *path, struct pem *pem,
                                    struct error *error)
 {
@@ -130,8 +129,8 @@ static bool credentials__use_chain(SSL_CTX *context, const char *path, struct pe
     return pem__is_at_end() || credentials__fail(path, "an issuer's certificate", pem, error);
 }
 
-static bool credentials__use_key(SSL_CTX *context, const char *cert_path, const char *path,
-                                 struct error *error)
+bool credentials_use_key(SSL_CTX *context, const char *cert_path, const char *path,
+                         struct error *error)
 {
     struct pem pem;
     if (!pem__open(&pem, path, error)) {
@@ -164,17 +163,15 @@ static bool credentials__use_key(SSL_CTX *context, const char *cert_path, const 
     return ok;
 }
 
-bool credentials_use(SSL_CTX *context, const char *cert_path, const char *key_path,
-                     struct error *error)
+bool credentials_use_chain(SSL_CTX *context, const char *path, struct error *error)
 {
     struct pem pem;
-    if (!pem__open(&pem, cert_path, error)) {
+    if (!pem__open(&pem, path, error)) {
         return false;
     }
-    bool ok = credentials__use_chain(context, cert_path, &pem, error);
+    bool ok = credentials__use_chain(context, path, &pem, error);
     pem__close(&pem);
-    return ok &&
-           credentials__use_key(context, cert_path, key_path != NULL ? key_path : cert_path, error);
+    return ok;
 }
 
 bool credentials_trust(SSL_CTX *context, const char *ca_path, struct error *error)

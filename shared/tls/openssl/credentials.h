@@ -9,8 +9,10 @@
 #include <openssl/ssl.h>
 #include <stdbool.h>
 
-/* key_path NULL: the key is in cert_path. */
-bool credentials_use(SSL_CTX *context, const char *cert_path, const char *key_path,
-                     struct error *error);
+/* The own certificate, then its issuers. */
+bool credentials_use_chain(SSL_CTX *context, const char *path, struct error *error);
+/* Of the certificate that was read from cert_path. */
+bool credentials_use_key(SSL_CTX *context, const char *cert_path, const char *path,
+                         struct error *error);
 /* Trusts all certificates in the file. */
 bool credentials_trust(SSL_CTX *context, const char *ca_path, struct error *error);

@@ -44,7 +44,8 @@ static void play(struct harness *harness, const struct cport_fake_options *fake,
         .is_server = true, .self_signed = true, .resume = true};
     static const char *arguments[] = {NULL};
     struct error error = {""};
-    *harness = (struct harness){.faults = *faults, .tls = tls_context_create(&SERVER, &error)};
+    *harness =
+        (struct harness){.faults = *faults, .tls = tls_context_create(&SERVER, NULL, &error)};
     if (harness->tls == NULL) {
         fail_msg("%s", error.text);
     }
@@ -135,8 +136,8 @@ static void play_deaf(struct harness *harness, int64_t abort_after_ns)
     static const struct tls_settings SERVER = {.is_server = true, .self_signed = true};
     static const char *arguments[] = {"--connect-timeout", "200ms", NULL};
     struct error error = {""};
-    *harness =
-        (struct harness){.faults = {.deaf = true}, .tls = tls_context_create(&SERVER, &error)};
+    *harness = (struct harness){.faults = {.deaf = true},
+                                .tls = tls_context_create(&SERVER, NULL, &error)};
     harness_open(harness, CLOSED_LOOP, arguments, &fake);
     if (abort_after_ns != TIME_NEVER_NS) {
         harness_abort_at(harness, cport_now_ns(harness->port) + abort_after_ns);
@@ -194,8 +195,8 @@ static void test_a_handshake_that_cannot_begin_says_why(void **state)
     static const struct tls_settings SERVER = {.is_server = true, .self_signed = true};
     static const char *arguments[] = {"--connect-timeout", "200ms", NULL};
     struct error error = {""};
-    harness =
-        (struct harness){.faults = {.deaf = true}, .tls = tls_context_create(&SERVER, &error)};
+    harness = (struct harness){.faults = {.deaf = true},
+                               .tls = tls_context_create(&SERVER, NULL, &error)};
     harness_open(&harness, SCENARIO, arguments, &fake);
     harness_run(&harness);
     const struct figures *figures = &harness.worker.recorder.figures;

@@ -35,8 +35,8 @@ static struct harness *open_server(const struct handler *handler, enum tls_versi
     const struct tls_settings server = {.is_server = true, .self_signed = true, .resume = true};
     const struct tls_settings client = {
         .resume = true, .version_min = version, .version_max = version};
-    contexts.server = tls_context_create(&server, &error);
-    contexts.client = tls_context_create(&client, &error);
+    contexts.server = tls_context_create(&server, NULL, &error);
+    contexts.client = tls_context_create(&client, NULL, &error);
     assert_non_null(contexts.server);
     assert_non_null(contexts.client);
     return harness_open_tls(handler, contexts.server);

@@ -290,7 +290,7 @@ static void test_what_a_peer_makes_us_answer_is_bounded(void **state)
     SSL *server = ask_for_handshakes_open(&context);
     struct tls_settings settings = tls_pair_client(made_cert_folder);
     struct error error = {""};
-    struct tls_side client = {.context = tls_context_create(&settings, &error)};
+    struct tls_side client = {.context = tls_context_create(&settings, NULL, &error)};
     client.tls = tls_open(client.context);
     tls_start(client.tls);
     while (SSL_is_init_finished(server) == 0 || !tls_is_open(client.tls)) {
@@ -313,10 +313,13 @@ static void test_what_a_peer_makes_us_answer_is_bounded(void **state)
     SSL_CTX_free(context);
 }
 
-static void assert_no_context(const struct tls_settings *settings, const char *words)
+static void assert_no_context(const struct tls_settings *settings, const char *setting,
+                              const char *words)
 {
     struct error error = {""};
-    assert_null(tls_context_create(settings, &error));
+    const char *found = "";
+    assert_null(tls_context_create(settings, &found, &error));
+    assert_string_equal(found != NULL ? found : "none", setting);
     if (strstr(error.text, words) == NULL) {
         fail_msg("\"%s\"; expected \"%s\"", error.text, words);
     }
@@ -343,43 +346,45 @@ static void test_files_that_are_not_what_is_needed(void **state)
     made_cert_path(other, made_cert_folder, "changed", "pem");
 
     server.key_path = NULL;
-    assert_no_context(&server, "expected a private key in PEM");
+    assert_no_context(&server, "cert", "expected a private key in PEM");
     server.key_path = made_cert_path(key, made_cert_folder, "client", "key");
-    assert_no_context(&server, "client.key: this is not the key of the certificate in ");
+    assert_no_context(&server, "key", "client.key: this is not the key of the certificate in ");
     made_cert_write_encrypted_key(made_cert_folder, "good", other);
     server.key_path = other;
-    assert_no_context(&server, "changed.pem: the key is encrypted");
+    assert_no_context(&server, "key", "changed.pem: the key is encrypted");
     write_text(other, "");
-    assert_no_context(&server, "changed.pem: expected a private key in PEM (-----BEGIN PRIVATE "
-                               "KEY-----): the file is empty");
+    assert_no_context(&server, "key",
+                      "changed.pem: expected a private key in PEM (-----BEGIN PRIVATE "
+                      "KEY-----): the file is empty");
     write_text(other, "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n");
-    assert_no_context(&server, "changed.pem: the PEM of the private key in it is damaged");
+    assert_no_context(&server, "key", "changed.pem: the PEM of the private key in it is damaged");
     server.key_path = "no-such-file.key";
-    assert_no_context(&server, "no-such-file.key: ");
+    assert_no_context(&server, "key", "no-such-file.key: ");
     server.cert_path = key;
-    assert_no_context(&server, "client.key: expected a certificate in PEM (-----BEGIN ...): it has "
-                               "a key alone");
+    assert_no_context(&server, "cert",
+                      "client.key: expected a certificate in PEM (-----BEGIN ...): it has "
+                      "a key alone");
     server.cert_path = other;
     write_text(other, "\x30\x82\x01\x02");
-    assert_no_context(&server, "it looks like DER or PKCS #12");
+    assert_no_context(&server, "cert", "it looks like DER or PKCS #12");
     write_text(other, "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n");
-    assert_no_context(&server, "changed.pem: the PEM of a certificate in it is damaged");
+    assert_no_context(&server, "cert", "changed.pem: the PEM of a certificate in it is damaged");
     write_text(other, "-----BEGIN CERTIFICATE REQUEST-----\nAA==\n"
                       "-----END CERTIFICATE REQUEST-----\n");
-    assert_no_context(&server, "it has a request for a certificate");
+    assert_no_context(&server, "cert", "it has a request for a certificate");
     server.cert_path = NULL;
-    assert_no_context(&server, "a TLS server needs a certificate and its key");
+    assert_no_context(&server, "none", "a TLS server needs a certificate and its key");
 
     struct tls_settings client = tls_pair_client(made_cert_folder);
     client.ca_path = "no-such-file.crt";
-    assert_no_context(&client, "no-such-file.crt: ");
+    assert_no_context(&client, "ca", "no-such-file.crt: ");
     client.ca_path = key;
-    assert_no_context(&client, "client.key: expected an issuer's certificate in PEM");
+    assert_no_context(&client, "ca", "client.key: expected an issuer's certificate in PEM");
     client.ca_path = made_cert_folder;
-    assert_no_context(&client, "this is a folder");
+    assert_no_context(&client, "ca", "this is a folder");
     client = tls_pair_client(made_cert_folder);
     client.key_path = key;
-    assert_no_context(&client, "client.key: a key without a certificate");
+    assert_no_context(&client, "key", "client.key: a key without a certificate");
     remove(other);
 }
 
@@ -388,33 +393,35 @@ static void test_settings_that_make_no_sense(void **state)
     (void)state;
     struct tls_settings client = tls_pair_client(made_cert_folder);
     client.server_name = NULL;
-    assert_no_context(&client, "server_name is needed");
+    assert_no_context(&client, "none", "server_name is needed");
     client.server_name = "";
-    assert_no_context(&client, "server_name: \"\" is no host name and no IP address");
+    assert_no_context(&client, "server_name", "\"\" is no host name and no IP address");
     client = tls_pair_client(made_cert_folder);
     client.version_min = TLS_VERSION_1_3;
     client.version_max = TLS_VERSION_1_2;
-    assert_no_context(&client, "TLS versions: at least 1.3 and at most 1.2 leaves none");
+    assert_no_context(&client, "none", "TLS versions: at least 1.3 and at most 1.2 leaves none");
     client.version_min = TLS_VERSION_NONE;
     client.ciphers = "TLS_AES_128_GCM_SHA256";
-    assert_no_context(&client, "all of them are TLS 1.3's, and the highest version is 1.2");
+    assert_no_context(&client, "ciphers",
+                      "all of them are TLS 1.3's, and the highest version is 1.2");
     client.version_max = TLS_VERSION_NONE;
     client.version_min = TLS_VERSION_1_3;
     client.ciphers = "ECDHE-RSA-AES128-GCM-SHA256";
-    assert_no_context(&client, "none of them is TLS 1.3's, and the lowest version is 1.3");
+    assert_no_context(&client, "ciphers",
+                      "none of them is TLS 1.3's, and the lowest version is 1.3");
     client.version_min = TLS_VERSION_NONE;
     client.ciphers = "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES129-GCM";
-    assert_no_context(&client, "ciphers: \"ECDHE-RSA-AES129-GCM\" is no cipher that OpenSSL has");
+    assert_no_context(&client, "ciphers", "\"ECDHE-RSA-AES129-GCM\" is no cipher that OpenSSL has");
     client.ciphers = "TLS_AES_128_GCM_SHA257";
-    assert_no_context(&client, "ciphers: \"TLS_AES_128_GCM_SHA257\"");
+    assert_no_context(&client, "ciphers", "\"TLS_AES_128_GCM_SHA257\"");
     client.ciphers = "::";
-    assert_no_context(&client, "ciphers: expected names separated by ':'");
+    assert_no_context(&client, "ciphers", "expected names separated by ':'");
     client.ciphers = NULL;
     client.alpn = ",";
-    assert_no_context(&client, "alpn: expected names separated by ','");
+    assert_no_context(&client, "alpn", "expected names separated by ','");
     struct tls_settings server = tls_pair_server(made_cert_folder, "good");
     server.verify = true;
-    assert_no_context(&server, "the file of their issuers is needed");
+    assert_no_context(&server, "none", "the file of their issuers is needed");
 }
 
 /* The issuers of the system are read, whichever they are: ours is none of them. */
@@ -425,7 +432,7 @@ static void test_the_system_does_not_trust_ours(void **state)
     struct tls_settings server = tls_pair_server(made_cert_folder, "good");
     client.ca_path = NULL;
     struct error error = {""};
-    struct tls_context *context = tls_context_create(&client, &error);
+    struct tls_context *context = tls_context_create(&client, NULL, &error);
     if (context == NULL) {
         print_message("%s\n", error.text);
         skip();

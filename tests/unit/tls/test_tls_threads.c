@@ -84,8 +84,8 @@ static void test_contexts_are_shared(void **state)
         client.resume = true;
         server.resume = true;
         client.version_max = versions[v];
-        struct tls_context *client_context = tls_context_create(&client, &error);
-        struct tls_context *server_context = tls_context_create(&server, &error);
+        struct tls_context *client_context = tls_context_create(&client, NULL, &error);
+        struct tls_context *server_context = tls_context_create(&server, NULL, &error);
         assert_non_null(client_context);
         assert_non_null(server_context);
         for (int i = 0; i < THREADS_COUNT; i++) {

@@ -23,7 +23,7 @@ struct tls_settings tls_pair_server(const char *folder, const char *name)
 static void tls_side__open(struct tls_side *side, const struct tls_settings *settings)
 {
     struct error error = {""};
-    *side = (struct tls_side){.context = tls_context_create(settings, &error)};
+    *side = (struct tls_side){.context = tls_context_create(settings, NULL, &error)};
     if (side->context == NULL) {
         fail_msg("%s", error.text);
     }
