@@ -163,6 +163,31 @@ static uint32_t figures__cells_max(uint32_t shares)
     return each > SERIES_CELLS_LEAST ? each : SERIES_CELLS_LEAST;
 }
 
+static uint32_t figures__stages_apart(uint32_t stages)
+{
+    return stages > FIGURES_STAGES_MAX ? FIGURES_STAGES_MAX : stages > 1 ? stages : 0;
+}
+
+uint64_t figures_memory_bytes(const struct figures_shape *shape, int64_t length_ns)
+{
+    uint64_t players = figures_behaviors_apart(shape->behaviors);
+    uint64_t shares = shape->targets + players;
+    uint64_t histograms = LATENCY_KINDS * (UINT64_C(1) + figures__stages_apart(shape->stages)) +
+                          (uint64_t)LATENCY_STEP_KINDS * shape->steps +
+                          LATENCY_SHARE_KINDS * shares;
+    uint64_t bytes = histograms * HISTOGRAM_BYTES_MAX + sizeof(struct clean) +
+                     shares * sizeof(struct figures_second) +
+                     series_memory_bytes(SERIES_CELLS_MAX, length_ns);
+    const uint64_t kinds[] = {shape->targets, players};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (kinds[i] > 0) {
+            bytes +=
+                kinds[i] * series_memory_bytes(figures__cells_max((uint32_t)kinds[i]), length_ns);
+        }
+    }
+    return bytes;
+}
+
 static bool figures__open_shares(struct figures *figures, struct error *error)
 {
     for (uint32_t i = 0; i < figures->shares_count; i++) {
@@ -179,8 +204,7 @@ static bool figures__open_shares(struct figures *figures, struct error *error)
 static bool figures__open_parts(struct figures *figures, const struct figures_shape *shape,
                                 struct error *error)
 {
-    uint32_t stages = shape->stages < FIGURES_STAGES_MAX ? shape->stages : FIGURES_STAGES_MAX;
-    stages = stages > 1 ? stages : 0;
+    uint32_t stages = figures__stages_apart(shape->stages);
     figures->steps = calloc((size_t)shape->steps + 1, sizeof *figures->steps);
     figures->stages = calloc((size_t)stages + 1, sizeof *figures->stages);
     uint32_t players = figures_behaviors_apart(shape->behaviors);

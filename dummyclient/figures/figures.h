@@ -190,6 +190,8 @@ const char *latency_key(enum latency_kind kind);
 bool figures_open(struct figures *figures, const struct figures_shape *shape, uint32_t abnormal_max,
                   int64_t origin_ns, struct error *error);
 void figures_close(struct figures *figures);
+/* The most that figures of this shape take in a run as long as this. */
+uint64_t figures_memory_bytes(const struct figures_shape *shape, int64_t length_ns);
 /* Lists it, if it is one of the first abnormal_max that ended. */
 void figures_list_abnormal(struct figures *figures, const struct result_abnormal *abnormal);
 /* Both of equal shape. False when there was no memory: then the series is missing. */

@@ -143,7 +143,7 @@ static void plan__print_needs(const struct plan *plan, FILE *file)
     fprintf(file, "  ports         %s per local address",
             units_format_count(plan->ports_needed, text));
     fprintf(file, " of %s\n", units_format_count(plan->limits.ports_max, text));
-    fprintf(file, "  memory        about %s", units_format_bytes(plan->memory_bytes, text));
+    fprintf(file, "  memory        at most %s", units_format_bytes(plan->memory_bytes, text));
     fprintf(file, " of %s", units_format_bytes(plan->memory_max_bytes, text));
     fprintf(file, " (%s a connection)\n", units_format_bytes(plan->connection_bytes, text));
 }

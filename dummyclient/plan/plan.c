@@ -14,6 +14,7 @@
 enum {
     PLAN_DESCRIPTORS_PER_WORKER = 4, /* ring or epoll, wake-up, spare */
     PLAN_TLS_BYTES = 31000,          /* what shared/tls keeps of an idle connection */
+    PLAN_PROGRAM_BYTES = 24 << 20,   /* the program itself, with what a worker has besides */
     PLAN_DESCRIPTORS_OWN = 16        /* standard streams, result, resolver, spare */
 };
 
@@ -211,13 +212,19 @@ static bool plan__name_steps(struct plan *plan, struct error *error)
     return true;
 }
 
-/* The seconds of a target or a behavior: what is counted before it is put into the series, and the
- * entries of those that the run has, with some buckets each. */
-static uint64_t plan__share_series_bytes(const struct plan *plan)
+/* At most: the figures of each worker, their sum, and what the result's document takes, which is
+ * less than they do. The early stop has a sum of its own. */
+static uint64_t plan__figures_bytes(const struct plan *plan)
 {
-    int64_t seconds = plan->pacing.end_ns / NS_PER_S + 1;
-    seconds = seconds < SERIES_ENTRIES_MAX ? seconds : SERIES_ENTRIES_MAX;
-    return sizeof(struct figures_second) + UINT64_C(100000) + (uint64_t)seconds * 1024;
+    struct figures_shape shape = plan_shape(plan);
+    uint64_t copies = (uint64_t)plan->workers_count + 2;
+    for (uint32_t i = 0; i < plan->thresholds_count; i++) {
+        if (plan->thresholds[i].abort_on_fail) {
+            copies++;
+            break;
+        }
+    }
+    return copies * figures_memory_bytes(&shape, plan->pacing.end_ns);
 }
 
 static void plan__measure(struct plan *plan)
@@ -236,8 +243,7 @@ static void plan__measure(struct plan *plan)
     /* The ranks of one machine share its addresses, and so their ports. */
     plan->ports_needed =
         ((uint64_t)plan->connections_own * plan->options->ranks_here + ways - 1) / ways;
-    /* The connection, its vm, its ring of messages, one message out and one receive buffer; the
-     * figures of each worker are histograms. */
+    /* The connection, its vm, its ring of messages, one message out and one receive buffer. */
     uint64_t lanes = plan->program->lanes_count;
     uint64_t ring = 16 + 2 * lanes;
     uint64_t message = plan->program->message_bytes_max;
@@ -245,13 +251,8 @@ static void plan__measure(struct plan *plan)
                              ring * sizeof(uint32_t) + message * lanes +
                              (message < 4096 ? 4096 : message) +
                              (scenario_speaks_tls(plan->scenario) ? PLAN_TLS_BYTES : 0);
-    uint64_t shares = plan->target_names_count + figures_behaviors_apart(plan->behaviors_count);
-    uint64_t per_worker = (uint64_t)(LATENCY_KINDS + LATENCY_STEP_KINDS * plan->steps_count +
-                                     LATENCY_SHARE_KINDS * shares) *
-                              230000 +
-                          shares * plan__share_series_bytes(plan);
-    plan->memory_bytes =
-        plan->connections_own * plan->connection_bytes + plan->workers_count * per_worker;
+    plan->memory_bytes = PLAN_PROGRAM_BYTES + plan->connections_own * plan->connection_bytes +
+                         plan__figures_bytes(plan);
     if (plan->seats != NULL) {
         plan->memory_bytes +=
             (uint64_t)plan->connections * (sizeof *plan->seats + sizeof *plan->behaviors->numbers);

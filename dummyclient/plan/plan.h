@@ -116,7 +116,7 @@ struct plan {
     struct host_limits limits;
     uint64_t descriptors_needed;
     uint64_t ports_needed;     /* of one source address */
-    uint64_t memory_bytes;     /* connections and figures, about */
+    uint64_t memory_bytes;     /* connections and figures, at most */
     uint64_t memory_max_bytes; /* of this machine, or what this process may have of it */
     uint64_t connection_bytes;
 };

@@ -55,6 +55,10 @@ struct histogram_bounds {
     int64_t high_ns;
 };
 
+/* The most that one of 3 digits takes: its counts, and those of censored samples. It is used page
+ * by page, and the latter only if there are any. */
+enum { HISTOGRAM_BYTES_MAX = 2 * 230000 };
+
 /* digits: significant decimal digits, 2 (series) or 3. About 224 KB with 3, 31 KB with 2, and
  * as much again for the first censored sample. */
 bool histogram_open(struct histogram *histogram, int digits, struct error *error);

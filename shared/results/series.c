@@ -87,6 +87,17 @@ void series_destroy(struct series *series)
     }
 }
 
+uint64_t series_memory_bytes(uint32_t cells_max, int64_t length_ns)
+{
+    uint64_t entries = (uint64_t)(length_ns / NS_PER_S) + 2;
+    entries = entries < SERIES_ENTRIES_MAX ? entries : SERIES_ENTRIES_MAX;
+    uint64_t cells = entries * SERIES_BUCKETS;
+    uint64_t cells_most = (uint64_t)cells_max + SERIES_CELLS_RESERVE;
+    cells = cells < cells_most ? cells : cells_most;
+    return sizeof(struct series) + entries * sizeof(struct series_entry) +
+           cells * sizeof(struct series_cell);
+}
+
 int64_t series_period_ns(const struct series *series)
 {
     return series->period_ns;

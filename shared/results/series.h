@@ -62,6 +62,8 @@ enum {
  * cells_max: SERIES_CELLS_LEAST to SERIES_CELLS_MAX. */
 struct series *series_create(int64_t origin_ns, uint32_t cells_max, struct error *error);
 void series_destroy(struct series *series);
+/* The most that one takes in a run as long as this. */
+uint64_t series_memory_bytes(uint32_t cells_max, int64_t length_ns);
 /* Adds to a sum in the second of now_ns, however long past that is. */
 void series_add(struct series *series, int64_t now_ns, enum series_value value, uint64_t amount);
 /* Adds 1 to a sum for every moment of the spread, in the moment's second. Costs an addition per
