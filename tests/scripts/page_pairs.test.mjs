@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import zlib from 'node:zlib';
 import { PAIRS_CHARTS } from '../../scripts/lib/drawing/charts/index.mjs';
+import { chartIntervals, chartPairChanges } from '../../scripts/lib/drawing/charts/pairs.mjs';
 import { drawSvg } from '../../scripts/lib/drawing/charts/svg.mjs';
 import { THEMES } from '../../scripts/lib/drawing/charts/theme.mjs';
 import { makeRegressPage } from '../../scripts/lib/drawing/page/regress.mjs';
@@ -102,4 +103,20 @@ test('the page has the pairs, and less than 700 KB after hours of them', () => {
   assert.ok(more.pairs.rows.every(({ points }) => points.length > 500 && points.length <= 1000));
   assert.match(page, /data-chart="pairs_changes_0" data-run="pairs"/);
   assert.ok(page.length < 700 * 1024, `${page.length} bytes`);
+});
+
+test('a row whose interval has no bound on one side is drawn all the same', () => {
+  const sets = makeSets();
+  const judge = () => ({ log_ratio: 0.1, low: 0.02, high: null, p: 0.01, method: 'sequential',
+    sure: null, seen: null, blocks: 4, blocks_left_about: 6 });
+  const outcome = compareRuns(sets.a, sets.b, { judge });
+  assert.deepEqual([outcome.rows[0].ratio_high, outcome.rows[0].sensitivity], [null, null]);
+  const view = pairsView(outcome, LABELS);
+  assert.match(view.rows[0].interval, /^\+2\.0% \.\. –$/);
+  assert.equal(view.intervals.length, outcome.rows.filter(({ p }) => p !== undefined).length);
+  const theme = THEMES.light;
+  for (const option of [chartIntervals(view, theme), chartPairChanges(view.rows[0], theme)]) {
+    assert.doesNotMatch(drawSvg(option, theme, 400), /-100%|NaN/);
+    assert.doesNotMatch(JSON.stringify(option.series), /-100[,\]}]/);
+  }
 });
