@@ -259,6 +259,40 @@ static void test_an_arrival_that_asked_nothing_counts_where_it_was_to_ask(void *
     assert_int_equal(histogram_count(&players[1].latency[LATENCY_RESPONSE]), 2);
 }
 
+static double open_in_second(const struct figures_share *share, int second)
+{
+    cJSON *series = series_values_to_json(share->series, T0_NS + 2 * NS_PER_S, UINT32_MAX >> 1);
+    char *text = cJSON_PrintUnformatted(series);
+    cJSON *read = cJSON_Parse(text);
+    double open = cJSON_GetNumberValue(
+        cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(read, second), "connections"));
+    cJSON_Delete(read);
+    cJSON_free(text);
+    cJSON_Delete(series);
+    return open;
+}
+
+/* One that is in its TLS handshake, or is being closed, has connected and not ended. */
+static void test_connections_of_shares_are_open_when_the_runs_are(void **state)
+{
+    struct recorder *recorder = &((struct fixture *)*state)->recorder;
+    const struct figures *figures = &recorder->figures;
+    const uint32_t gauges[LIVE_GAUGES] = {0};
+    recorder_observe_shares(recorder, 0, 1);
+    recorder_connected(recorder, NS_PER_MS);
+    recorder_series(recorder, T0_NS + NS_PER_S, gauges);
+    recorder_open_changed(recorder, 0, 1, true);
+    recorder_series(recorder, T0_NS + 2 * NS_PER_S, gauges);
+    assert_float_equal(open_in_second(&figures->targets[0], 0), 0, 0);
+    assert_float_equal(open_in_second(&figures->players[1], 0), 0, 0);
+    assert_float_equal(open_in_second(&figures->targets[0], 1), 1, 0);
+    assert_float_equal(open_in_second(&figures->players[1], 1), 1, 0);
+    assert_float_equal(open_in_second(&figures->targets[1], 1), 0, 0);
+    recorder_open_changed(recorder, 0, 1, false);
+    assert_int_equal(figures->targets[0].second->open, 0);
+    assert_int_equal(figures->players[1].second->open, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +300,8 @@ int main(void)
             test_an_arrival_that_asked_nothing_counts_where_it_was_to_ask, recorder_setup,
             recorder_teardown),
         cmocka_unit_test_setup_teardown(test_arrivals_are_conserved_however_they_are_told,
+                                        recorder_setup, recorder_teardown),
+        cmocka_unit_test_setup_teardown(test_connections_of_shares_are_open_when_the_runs_are,
                                         recorder_setup, recorder_teardown),
         cmocka_unit_test(test_what_nobody_told_about_never_began),
         cmocka_unit_test_setup_teardown(test_in_bulk_is_as_one_by_one, recorder_setup,
