@@ -629,6 +629,13 @@ void program_check(const struct scenario *scenario, struct mistakes *mistakes)
                             i, load->in_flight);
         }
         const struct scenario_behavior *behavior = &scenario->behaviors[i];
+        if (load->in_flight > 1 && behavior->takes_unframed) {
+            mistakes_report(mistakes, scenario->path,
+                            "`behaviors[%" PRIu32 "].loop`: `unframed` bytes are in front of the "
+                            "next message, which may be another's of the %" PRIu32
+                            " lanes: say \"in_flight\": 1",
+                            i, load->in_flight);
+        }
         if (load->in_flight > 1 && (behavior->pushes_of_lane || behavior->beats_of_lane)) {
             mistakes_report(mistakes, scenario->path,
                             "`behaviors[%" PRIu32 "].%s`: a push belongs to no lane, and each of "

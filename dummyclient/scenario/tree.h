@@ -153,6 +153,7 @@ struct scenario_behavior {
     uint32_t target;          /* where it starts; of the scenario's, 0: they have no names */
     uint32_t teardown_target; /* where the connection is when teardown begins */
     bool moves;               /* in its loop, which does not begin with a reconnect to a target */
+    bool takes_unframed;      /* its loop waits for bytes without a frame */
     enum on_disconnect on_disconnect;
     bool may_close;             /* on_close: the server may, while nothing is awaited */
     enum on_timeout on_timeout; /* of the steps that say nothing themselves */

@@ -327,11 +327,13 @@ static void parse__loop(struct parse *parse, const cJSON *json, void *place)
     uint32_t mistakes_count = reader->mistakes_count;
     uint64_t visited = parse->targets_visited;
     parse->targets_visited = 0;
+    parse->takes_unframed = false;
     parse_move(parse, target);
     parse->flow.has_link_step = false;
     parse->flow.opens = false;
     parse->flow.takes_time = false;
     parse_steps(parse, json, &behavior->loop);
+    behavior->takes_unframed = parse->takes_unframed;
     behavior->loop_opens = parse->flow.has_link_step && parse->flow.opens;
     if (behavior->loop != NULL && parse->flow.link != link && !behavior->loop_opens &&
         reader->mistakes_count == mistakes_count) {

@@ -69,6 +69,7 @@ struct parse {
     uint32_t words_count;
     uint32_t tables_used;                      /* bit n */
     uint64_t targets_visited, targets_secured; /* bit n; a step begins TLS there */
+    bool takes_unframed;                       /* some step since the loop began waits for them */
     uint32_t nesting;
     bool targets_are_wrong;     /* reported: what names one cannot be judged */
     uint32_t barriers_of_setup; /* bit n */

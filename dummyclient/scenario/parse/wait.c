@@ -288,6 +288,7 @@ void parse_unframed(struct parse *parse, const cJSON *json, void *place)
     bare->frame_bytes_max = bare->fixed_bytes > 0 ? bare->fixed_bytes : bare->frame_bytes_max;
     wait->bare = bare;
     wait->match.is_bare = true;
+    parse->takes_unframed = true;
 }
 
 /* They have neither a header nor an id, and there is nothing behind them that is like them. */
