@@ -51,25 +51,18 @@ const OWN = { '--a': true, '--b': true, '--baseline': true, '--repeats': true, '
   '--primary': true,
   '--alpha': true, '--min-effect': true };
 
-/** "--duet auto" as one word: what follows --duet else is a scenario. */
-function joinDuet(argv) {
-  const at = argv.indexOf('--duet');
-  return at >= 0 && argv[at + 1] === 'auto'
-    ? [...argv.slice(0, at), '--duet=auto', ...argv.slice(at + 2)] : argv;
-}
-
 function readArguments(argv) {
-  const { own, client, names } = commandLine(joinDuet(argv), OWN, MANY_RUNS_REFUSED);
+  const { own, client, names } = commandLine(argv, OWN, MANY_RUNS_REFUSED);
   const given = { a: null, b: null, baseline: null, repeats: 10, max_ms: 30 * 60000, out: null,
-    repeat: null, history: null, duet: null, untilSure: false, client,
+    repeat: null, history: null, duet: false, untilSure: false, client,
     scenarios: names.map((name) => path.resolve(name)),
     options: { effects: {} } };
   for (const [name, value] of own) {
     if (name === '--repeats') given.repeats = Number(value);
     else if (name === '--max-time') given.max_ms = durationMs(value);
     else if (name === '--primary') given.options.primary = value.split(',');
-    else if (name === '--duet') given.duet = readDuetMode(value);
-    else if (name === '--until-sure') given.untilSure = true;
+    else if (name === '--duet') given.duet = readFlag(name, value);
+    else if (name === '--until-sure') given.untilSure = readFlag(name, value);
     else if (name === '--alpha') given.options.alpha = Number(value);
     else if (name === '--min-effect') readEffect(value, given.options);
     else given[name.slice(2)] = value;
@@ -78,10 +71,9 @@ function readArguments(argv) {
   return given;
 }
 
-function readDuetMode(value) {
-  if (value === undefined) return 'always';
-  if (value === 'auto') return value;
-  throw new Failure(`--duet=${value}: give --duet, or --duet auto`, 2);
+function readFlag(name, value) {
+  if (value === undefined) return true;
+  throw new Failure(`${name}=${value}: ${name} takes no value`, 2);
 }
 
 function checkArguments(given) {

@@ -128,7 +128,8 @@ export function stressArguments(argv) {
   for (const name of Object.keys(STRESS_VALUES)) own[name] = true;
   own['--server-options'] = 'empty';
   for (const name of Object.keys(STRESS_FLAGS)) own[name] = false;
-  const read = commandLine(argv, own, { '--out': OWN_FOLDER, '--run-id': OWN_FOLDER });
+  const read = commandLine(argv, own, { '--out': OWN_FOLDER, '--run-id': OWN_FOLDER,
+    '--duet': TWO_SERVERS });
   const options = { windows: false, page: true, client: read.client,
     scenario: read.names[0], given: read.given };
   if (read.names.length > 1) {
@@ -185,12 +186,14 @@ export function refuseServerConditions(exprs) {
 }
 
 const OWN_SERVER = 'every run starts the server on a free port';
+const TWO_SERVERS = 'scripts/regress --duet plays two servers';
 const EACH_RUN = 'every run would overwrite it';
 
 /** The client's options that a call of many runs cannot take, and why. */
 export const MANY_RUNS_REFUSED = { '--host': OWN_SERVER, '--port': OWN_SERVER,
   '--target': OWN_SERVER, '--run-id': 'every run has its own', '--ndjson': EACH_RUN,
   '--openmetrics': EACH_RUN, '--out': 'every run has its own folder (--out FOLDER: the one above)',
+  '--duet': TWO_SERVERS,
   '--check': 'scripts/stress --check prints the plan', '--version': 'dummyclient has that' };
 
 /** The words of a line with quotes as a shell's ('...' as it is, "..." with \\ before a mark);
