@@ -56,6 +56,7 @@ export function readTrend(folder, scenario = null) {
     runs: chosen.map((run) => ({ label: path.basename(run.path), path: run.path,
       started_utc: run.client.run.started_utc, valid: run.client.validity.valid,
       commit: run.server?.build?.commit ?? run.client.build?.commit ?? null,
+      ofServer: Boolean(run.server?.build?.commit),
       host: hostOf(run.client),
       metrics: Object.fromEntries(METRICS_SHOWN.map((metric) => [metric, metricOf(run, metric)])
         .filter(([, metric]) => metric)) })) };
@@ -89,9 +90,9 @@ export function trendChanges({ runs }, effect = null) {
 export function changeText({ metric, host, last, first, ratio, ratio_low: low, ratio_high: high },
   severalHosts) {
   const [from, to] = [last, first].map(({ commit }) => commit ?? 'unknown');
-  const commits = from === to
-    ? `both of commit ${from}: not the build, but the machine or its settings`
-    : `commits ${from}..${to}`;
+  const of = last.ofServer && first.ofServer ? '' : ' of the client (the server\'s are not known)';
+  const same = of ? 'the same commit' : 'not the build, but the machine or its settings: both of';
+  const commits = from === to ? `${same} ${from}${of}` : `commits ${from}..${to}${of}`;
   const [before, after] = [last, first].map((run) => run.started_utc.slice(0, 16));
   return `${metric} ${formatChange(ratio)} (${formatChange(low)} .. ${formatChange(high)}) ` +
     `between ${before} and ${after}, ${commits}` +
