@@ -417,7 +417,7 @@ function assertRecorded(file, result) {
   }
 }
 
-// What it takes grows with threads, behaviors and steps; time-outs take a histogram of their own.
+// What it takes grows with threads, stages, behaviors and steps; time-outs take as much again.
 test('a run takes no more memory than --check says', { ...LIMIT, skip: WINDOWS }, async (t) => {
   const server = await serve(t, (bytes, say) => {
     if (bytes.length >= 68 && bytes[4] % 4 > 0) say(bytes.subarray(0, 68));
@@ -425,20 +425,23 @@ test('a run takes no more memory than --check says', { ...LIMIT, skip: WINDOWS }
   });
   const loop = (name) => [{ request: { name, within: '10ms', on_timeout: 'continue',
     send: { id: 1, body: { random: { bytes: 64 } } } } }];
-  const folder = folderFor(t);
-  const [file, out] = ['much.json', 'result.json'].map((name) => path.join(folder, name));
-  fs.writeFileSync(file, JSON.stringify({ name: 'much',
-    load: { connections: 40, duration: '1s' },
-    behaviors: Array.from({ length: 40 }, (_, i) => ({ name: `b${i}`, loop: loop(`s${i}`) })) }));
   const target = ['-t', '3', '--target', `127.0.0.1:${server.port}`];
-  const checked = await runClient(t, ['--check', ...target, file]);
-  assert.equal(checked.exitCode, 0, said(checked));
-  const [, number, unit] = checked.stdout.match(/memory +at most ([0-9.]+) ([MG])iB/);
-  await runClient(t, [...target, '--no-strict', '-q', '-o', out, file]);
-  const { resources, totals } = resultOf(out);
-  assert.ok(totals.requests > 0);
-  const most = Number(number) * 2 ** (unit === 'G' ? 30 : 20);
-  assert.ok(resources.rss_max_bytes <= most, `${resources.rss_max_bytes} of ${most}`);
+  for (const [behaviors, stages] of [[40, 1], [1, 30]]) {
+    const folder = folderFor(t);
+    const [file, out] = ['much.json', 'result.json'].map((name) => path.join(folder, name));
+    fs.writeFileSync(file, JSON.stringify({ name: 'much', load: { connections: 40,
+      stages: Array(stages).fill({ duration: `${1500 / stages}ms`, rate: '2000/s' }) },
+    behaviors: Array.from({ length: behaviors }, (_, i) => ({ name: `b${i}`,
+      loop: loop(`s${i}`) })) }));
+    const checked = await runClient(t, ['--check', ...target, file]);
+    assert.equal(checked.exitCode, 0, said(checked));
+    const [, number, unit] = checked.stdout.match(/memory +at most ([0-9.]+) ([MG])iB/);
+    await runClient(t, [...target, '--no-strict', '-q', '-o', out, file]);
+    const { resources, totals } = resultOf(out);
+    assert.ok(totals.requests > 0);
+    const most = Number(number) * 2 ** (unit === 'G' ? 30 : 20);
+    assert.ok(resources.rss_max_bytes <= most, `${resources.rss_max_bytes} of ${most}`);
+  }
 });
 
 test('two behaviors at two targets have figures of their own', LIMIT, async (t) => {
