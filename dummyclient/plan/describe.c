@@ -35,9 +35,9 @@ bool plan_lacks(const struct plan *plan, enum plan_need need, char text[PLAN_SHO
         snprintf(text, PLAN_SHORTAGE_BYTES_MAX,
                  "%" PRIu32 " connections may need %s of memory, there are %s: lower "
                  "--connections, in_flight, or the size of the messages",
-                 plan->connections_own, units_format_bytes(plan->memory_bytes, needed),
+                 plan->connections_own, units_format_bytes(plan->connections_bytes, needed),
                  units_format_bytes(plan->memory_max_bytes, limit));
-        return plan->memory_max_bytes > 0 && plan->memory_bytes > plan->memory_max_bytes;
+        return plan->memory_max_bytes > 0 && plan->connections_bytes > plan->memory_max_bytes;
     case PLAN_NEEDS:
         break;
     }

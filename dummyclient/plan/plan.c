@@ -251,12 +251,12 @@ static void plan__measure(struct plan *plan)
                              ring * sizeof(uint32_t) + message * lanes +
                              (message < 4096 ? 4096 : message) +
                              (scenario_speaks_tls(plan->scenario) ? PLAN_TLS_BYTES : 0);
-    plan->memory_bytes = PLAN_PROGRAM_BYTES + plan->connections_own * plan->connection_bytes +
-                         plan__figures_bytes(plan);
+    plan->connections_bytes = plan->connections_own * plan->connection_bytes;
     if (plan->seats != NULL) {
-        plan->memory_bytes +=
+        plan->connections_bytes +=
             (uint64_t)plan->connections * (sizeof *plan->seats + sizeof *plan->behaviors->numbers);
     }
+    plan->memory_bytes = PLAN_PROGRAM_BYTES + plan->connections_bytes + plan__figures_bytes(plan);
 }
 
 static uint32_t plan__workers_default(const struct plan *plan, uint32_t cpus)

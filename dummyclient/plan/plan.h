@@ -119,6 +119,7 @@ struct plan {
     uint64_t memory_bytes;     /* connections and figures, at most */
     uint64_t memory_max_bytes; /* of this machine, or what this process may have of it */
     uint64_t connection_bytes;
+    uint64_t connections_bytes; /* of it all of this rank's: what figures may take is rarely used */
 };
 
 /* False when it cannot be played (exit 2), after a report of each mistake. Where the scenario has
