@@ -76,6 +76,10 @@ function readFlag(name, value) {
   throw new Failure(`${name}=${value}: ${name} takes no value`, 2);
 }
 
+/** What the names of figures begin with; whether a run has the figure is known when it has ended. */
+const FAMILIES = ['latency', 'errors', 'totals', 'rate', 'resources', 'port', 'server', 'steps',
+  'stages', 'targets', 'behaviors'];
+
 function checkArguments(given) {
   if (given.baseline ? given.a || given.b : !(given.a && given.b)) {
     throw new Failure(`give --a and --b, or --baseline alone\n${USAGE}`, 2);
@@ -96,6 +100,11 @@ function checkArguments(given) {
   const { alpha } = given.options;
   if (alpha !== undefined && !(alpha > 0 && alpha < 1)) {
     throw new Failure('--alpha: between 0 and 1', 2);
+  }
+  for (const name of [...given.options.primary ?? [], ...Object.keys(given.options.effects)]) {
+    if (FAMILIES.includes(name.split('.')[0])) continue;
+    throw new Failure(`"${name}": no figure of a result; expected a name such as ` +
+      'latency.response.p99 or errors.total', 2);
   }
   if (!given.max_ms) throw new Failure('--max-time: a time such as 30m', 2);
   if (!given.scenarios.length) given.scenarios = [path.join(ROOT, 'scenarios', 'echo.json')];

@@ -177,7 +177,8 @@ test('bad usage: 2', () => {
   [['--a', '{port}', '--b', '{port}', '--threshold', 'server.errors.total == 0'],
     /writes no result/],
   [['--a', '{port}', '--b', '{port}', '-H', 'there'], /on a free port/],
-  [['--a', '{port}', '--b', '{port}', '--alpha', '5'], /--alpha/]]) {
+  [['--a', '{port}', '--b', '{port}', '--alpha', '5'], /--alpha/],
+  [['--a', '{port}', '--b', '{port}', '--primary', 'nonsense'], /"nonsense": no figure/]]) {
     const done = runTool('regress', args);
     assert.equal(done.status, 2, done.stderr);
     assert.match(done.stderr, pattern);
