@@ -230,6 +230,15 @@ test('of many CPUs a server may spin on one, and not on half of them', () => {
   assert.deepEqual(refusalsOf([blockOf()], 2), []);
 });
 
+test('two servers that cannot answer what is due are refused, one alone is a finding', () => {
+  const rated = (achieved_per_s) => ({ client: { validity: { valid: true },
+    rate: { intended: '1200', window_ns: '3000000000', achieved_per_s } } });
+  const block = (a, b) => [blockOf({ a: rated(a), b: rated(b) })];
+  assert.match(refusalsOf(block(100, 80), 2)[0], /of what was due A answered 25% and B 20%/);
+  assert.deepEqual(refusalsOf(block(400, 80), 2), []);
+  assert.deepEqual(refusalsOf(block(390, 400), 2), []);
+});
+
 test('how much slower beside the other: of each side', () => {
   const alone = (p50, p99) => ({ latency_ns: { response: { p50, p99 } } });
   assert.deepEqual(besideRatios([blockOf()], 'a', alone(100e3, 100e3)), { p50: 2, p99: 4 });

@@ -7,6 +7,8 @@ import { median } from './statistics.mjs';
 const IDLE_CPUS_MAX = 0.2;
 /** The part of their CPUs that the servers may use under the load. */
 const LOAD_SHARE_MAX = 0.85;
+/** The part of what was due that at least one of them answers. */
+const ANSWERED_MIN = 0.9;
 /** How many times slower one may be beside the other than alone. */
 const BESIDE_MAX = { p50: 2.5, p99: 6 };
 const SIDES = ['a', 'b'];
@@ -48,6 +50,22 @@ function saturated(blocks, cpus) {
     `${text}: a lower --rate, or a machine with more CPUs`] : [];
 }
 
+/** The part of what was due in the window that a side answered. */
+function answeredOf(blocks, side) {
+  const shares = blocks.map((block) => block[side].client.rate)
+    .filter((rate) => Number(rate?.intended) > 0)
+    .map((rate) => (rate.achieved_per_s * (Number(rate.window_ns) / 1e9)) / Number(rate.intended));
+  return shares.length ? median(shares) : 1;
+}
+
+/** Neither answers what is due: other programs have the CPU, or the rate is beyond both. */
+function overrun(blocks) {
+  const shares = SIDES.map((side) => answeredOf(blocks, side));
+  return Math.max(...shares) < ANSWERED_MIN
+    ? [`too little CPU: of what was due A answered ${percent(shares[0])} and B ` +
+      `${percent(shares[1])}: a lower --rate, or a machine with more CPUs`] : [];
+}
+
 /** The generator itself had too little: in no block could it keep its times. */
 function disturbed(blocks) {
   const bad = blocks.filter(({ a }) => !a.client.validity.valid);
@@ -82,6 +100,6 @@ export function heldUp(blocks, alone) {
  *  cpus: of the machine. */
 export function refusalsOf(blocks, cpus) {
   const shared = [...new Set(blocks.flatMap((block) => block.shared))];
-  return [...spinning(blocks, cpus), ...saturated(blocks, cpus), ...disturbed(blocks),
-    ...shared.map((text) => `the servers share something: ${text}`)];
+  return [...spinning(blocks, cpus), ...saturated(blocks, cpus), ...overrun(blocks),
+    ...disturbed(blocks),    ...shared.map((text) => `the servers share something: ${text}`)];
 }
