@@ -120,8 +120,9 @@ test('options that contradict each other, and files that are not right', TLS, (t
     [['--insecure'], /^dummyclient: --insecure: no target speaks TLS: give --tls, too, or `tls`/],
     [['--tls-ca', 'x'], /^dummyclient: --tls-ca: no target speaks TLS/],
     [['--tls', '--insecure', '--tls-ca', 'x'], /^dummyclient: --insecure checks no certificate/],
-    [['--tls', '--tls-ca', fileFor(empty)], /^dummyclient: --tls: .*empty\.pem/],
-    [['--tls', '--tls-ca', fileFor(path.join(folder, 'no.pem'))], /^dummyclient: --tls: .*no\.pem/],
+    [['--tls', '--tls-ca', fileFor(empty)], /^dummyclient: --tls-ca: .*empty\.pem/],
+    [['--tls', '--tls-ca', fileFor(path.join(folder, 'no.pem'))],
+      /^dummyclient: --tls-ca: .*no\.pem/],
     [['--tls'], /^dummyclient: --tls: each target of the scenario says "tls": false/],
   ]) {
     const file = words.source.includes('each target') ? fileFor(plain) : scenarioFile('echo');

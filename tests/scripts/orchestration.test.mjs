@@ -79,7 +79,7 @@ test('a source whose content is not the pinned one is refused', (t) => {
   fs.writeFileSync(file, 'hello!');
   assert.throws(() => checkIntegrity(file, right), /not the pinned one/);
   assert.throws(() => checkOpenssl(file),
-    /^Error: x\.tgz: none of the pinned ones \(3\.0\.22; found SHA-256 ce06092f/);
+    /OpenSSL is x\.tgz, and only 3\.0\.22 is known .* \(its SHA-256 is ce06092f/);
 });
 
 test('times are read as the programs read them', () => {
