@@ -76,7 +76,7 @@ function readFlag(name, value) {
   throw new Failure(`${name}=${value}: ${name} takes no value`, 2);
 }
 
-/** What the names of figures begin with; whether a run has the figure is known when it has ended. */
+/** What names of figures begin with; whether a run has the figure is known when it has ended. */
 const FAMILIES = ['latency', 'errors', 'totals', 'rate', 'resources', 'port', 'server', 'steps',
   'stages', 'targets', 'behaviors'];
 

@@ -187,6 +187,14 @@ static void conn__take(struct conn *conn, uint32_t bytes)
     conn->own_bytes = (uint16_t)(conn->own_bytes - left);
 }
 
+/* A server that leaves at the last message does not read the close_notify behind it, and its system
+ * answers that with a reset. All that was asked has been answered then: conn_complete() judges. */
+static bool conn__is_left(const struct conn *conn, enum cport_result result)
+{
+    return conn->secured && conn->link == CONN_ENDING && conn->queue.queued_bytes == 0 &&
+           conn_error_of_transfer(result) == ERROR_KIND_RESET && !conn_tls(conn)->failed;
+}
+
 void conn_on_sent(struct conn *conn)
 {
     conn->sending = CONN_SEND_IDLE;
@@ -195,7 +203,9 @@ void conn_on_sent(struct conn *conn)
     if (!conn_is_alive(conn)) {
         return;
     }
-    if (conn->io_op.result != CPORT_OK && conn->secured && conn->receiving == CONN_RECV_ENDED) {
+    if (conn->io_op.result != CPORT_OK &&
+        ((conn->secured && conn->receiving == CONN_RECV_ENDED) ||
+         conn__is_left(conn, (enum cport_result)conn->io_op.result))) {
         conn_complete(conn); /* who has said close_notify may be gone before ours */
         return;
     }
@@ -387,6 +397,8 @@ void conn_on_received(struct conn *conn)
         if (!conn->secured || conn_tls_end(conn)) {
             conn_end_stream(conn);
         }
+    } else if (conn__is_left(conn, (enum cport_result)conn->recv_op.result)) {
+        conn_complete(conn);
     } else if (!conn_tls_gives_up(conn)) {
         conn_break(conn, conn_error_of_transfer((enum cport_result)conn->recv_op.result));
     }
