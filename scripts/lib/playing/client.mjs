@@ -1,7 +1,9 @@
 // The client as a program that is played: how long its plan may take, and its end within that.
 
+import fs from 'node:fs';
+import path from 'node:path';
 import { ON_WINDOWS } from '../base/paths.mjs';
-import { Program, run } from '../base/process.mjs';
+import { Failure, Program, run } from '../base/process.mjs';
 import { programCall, programPath } from './server.mjs';
 
 const CHECK_MS = 60000;
@@ -39,6 +41,14 @@ export async function playClient({ bound_ms, onClient, ...given }) {
   const overdue = await awaitClient(client, bound_ms);
   if (client.error) throw client.failure('could not be started');
   return { client, overdue };
+}
+
+/** What the client said, also as a file of the folder; a client that had to be ended has failed. */
+export function keepSaid({ client, overdue }, folder) {
+  const said = (client.stderr + client.stdout).trim();
+  fs.writeFileSync(path.join(folder, 'client.log'), `${said}\n`);
+  if (overdue) throw new Failure(`${overdue} (${folder})`);
+  return said;
 }
 
 /** Waits for the client's end. One that is still there after bound_ms is interrupted, so that it

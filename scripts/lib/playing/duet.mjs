@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { peekScenario } from './address.mjs';
 import { makeCertificate } from './certificate.mjs';
-import { clientBoundMs, playClient } from './client.mjs';
+import { clientBoundMs, keepSaid, playClient } from './client.mjs';
 import { freePort } from './listeners.mjs';
 import { pinCall, pinProcess, placeDuet, usableCpus } from './pinning.mjs';
 import { programCall, sampleSessions, sessionsOf } from './server.mjs';
@@ -16,7 +16,7 @@ import { findShared } from './sharing.mjs';
 import { clientHarmed, endTested, startTested } from './tested.mjs';
 import { makeFolder, writeWholeFile } from '../base/file.mjs';
 import { ON_WINDOWS } from '../base/paths.mjs';
-import { Failure, sleep } from '../base/process.mjs';
+import { sleep } from '../base/process.mjs';
 import { readResult } from '../results/result.mjs';
 
 const SIDES = ['a', 'b'];
@@ -138,14 +138,11 @@ export async function playDuet(given) {
   } finally {
     secured.end();
   }
-  const { client, overdue } = played;
-  const said = (client.stderr + client.stdout).trim();
-  fs.writeFileSync(path.join(folder, 'client.log'), `${said}\n`);
-  if (overdue) throw new Failure(`${overdue} (${folder})`);
+  const said = keepSaid(played, folder);
   writeWholeFile(path.join(folder, 'block.json'), `${JSON.stringify({ swapped: Boolean(swapped),
     targets, places, sides: Object.fromEntries(SIDES.map((side) => [side,
       { ...played.sides[side], end: ends[side] }])), shared: played.shared }, null, 1)}\n`);
-  return { code: client.exitCode, written: fs.existsSync(file), said };
+  return { code: played.client.exitCode, written: fs.existsSync(file), said };
 }
 
 function duetArguments(a, b) {

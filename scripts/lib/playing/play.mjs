@@ -4,11 +4,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { addressArguments, peekScenario } from './address.mjs';
 import { makeCertificate } from './certificate.mjs';
-import { clientBoundMs, playClient } from './client.mjs';
+import { clientBoundMs, keepSaid, playClient } from './client.mjs';
 import { makeFolder } from '../base/file.mjs';
 import { ON_WINDOWS } from '../base/paths.mjs';
 import { pinCall } from './pinning.mjs';
-import { Failure } from '../base/process.mjs';
 import { readResult } from '../results/result.mjs';
 import { readRun } from '../results/run.mjs';
 import { programCall } from './server.mjs';
@@ -42,10 +41,7 @@ export async function playRun(given) {
   } finally {
     secured.end();
   }
-  const { client, overdue } = played;
-  const said = (client.stderr + client.stdout).trim();
-  fs.writeFileSync(path.join(folder, 'client.log'), `${said}\n`);
-  if (overdue) throw new Failure(`${overdue} (${folder})`);
-  return { code: client.exitCode, run: fs.existsSync(file) ? readRun(folder) : null,
+  const said = keepSaid(played, folder);
+  return { code: played.client.exitCode, run: fs.existsSync(file) ? readRun(folder) : null,
     crashed: !end.ok, end, said };
 }
