@@ -470,6 +470,25 @@ for (const [what, bytes, errors] of WAITING) {
   });
 }
 
+/** A server that accepts the WebSocket and then does as `behind` says with the socket. */
+async function startUpgraded(t, behind, options = {}) {
+  const sockets = new Set();
+  const server = net.createServer(options, (socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.once('data', (request) => {
+      socket.write(upgrade()(String(request)));
+      behind(socket);
+    });
+  });
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return server.address().port;
+}
+
 /* --- An end has one reason, whatever the server does to the close frame. */
 
 const ENDS = [
@@ -484,22 +503,11 @@ const REASONS = [
 for (const [how, end] of ENDS) {
   for (const [reason, bytes] of REASONS) {
     test(`a server that ${how} behind a ${reason}`, LIMIT, async (t) => {
-      const sockets = new Set();
-      const server = net.createServer({ allowHalfOpen: true }, (socket) => {
-        sockets.add(socket);
-        socket.on('error', () => {});
-        socket.once('data', (request) => {
-          socket.write(upgrade()(String(request)));
-          socket.write(bytes, 'latin1');
-          socket.once('data', () => end(socket));
-        });
-      });
-      await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
-      t.after(() => {
-        for (const socket of sockets) socket.destroy();
-        server.close();
-      });
-      const { program, result } = await play(t, server.address().port, {
+      const port = await startUpgraded(t, (socket) => {
+        socket.write(bytes, 'latin1');
+        socket.once('data', () => end(socket));
+      }, { allowHalfOpen: true });
+      const { program, result } = await play(t, port, {
         framing: { type: 'websocket' }, load: { connections: 1, duration: '200ms' },
         behaviors: [{ loop: [{ think: '10s' }] }] });
       assert.deepEqual(errorsOf(result), { [reason]: 1 }, said(program));
@@ -511,21 +519,10 @@ for (const [how, end] of ENDS) {
 for (const answers of [true, false]) {
   const name = answers ? 'is answered is clean' : 'meets the end of the stream is not clean';
   test(`a close frame that ${name}`, LIMIT, async (t) => {
-    const sockets = new Set();
-    const server = net.createServer((socket) => {
-      sockets.add(socket);
-      socket.on('error', () => {});
-      socket.once('data', (request) => {
-        socket.write(upgrade()(String(request)));
-        socket.once('data', () => socket.end(answers ? '\x88\x02\x03\xe8' : '', 'latin1'));
-      });
+    const port = await startUpgraded(t, (socket) => {
+      socket.once('data', () => socket.end(answers ? '\x88\x02\x03\xe8' : '', 'latin1'));
     });
-    await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
-    t.after(() => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    });
-    const { program, result } = await play(t, server.address().port, {
+    const { program, result } = await play(t, port, {
       framing: { type: 'websocket' }, load: { connections: 1, duration: '200ms' },
       behaviors: [{ loop: [{ think: '10ms' }] }] });
     assert.deepEqual(errorsOf(result), answers ? {} : { unexpected_close: 1 }, said(program));
