@@ -1,6 +1,7 @@
 /* Threads are invisible: the same plan played by one worker or by several has the same arrivals,
  * and each begins at the same moment. Takers here are nothing but a time for which they are busy,
  * so what is tested is play/arrivals.c, its pool and the plan's dealing, on virtual time. */
+#include "arrivals_scenario.h"
 #include "client_harness.h"
 
 #include "core/prng.h"
@@ -216,14 +217,6 @@ static uint64_t count_due(void)
     }
     return due;
 }
-
-#define LOOP(name, weight)                                                                         \
-    "{ \"name\": \"" name "\", \"weight\": " weight                                                \
-    ", \"loop\": [ { \"request\": { \"name\": \"" name                                             \
-    "\", \"send\": { \"id\": 1, \"body\": { \"text\": \"x\" } } } } ] }"
-#define SCENARIO(load, behaviors)                                                                  \
-    "{ \"name\": \"t\", \"target\": { \"host\": \"127.0.0.1\", \"port\": 7777 }, \"load\": {" load \
-    "}, \"behaviors\": [" behaviors "] }"
 
 static const struct {
     const char *scenario;

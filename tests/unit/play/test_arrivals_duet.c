@@ -1,6 +1,7 @@
 /* A duet: each side has the arrivals that the same plan has alone, at the same moments, whatever
  * the other side does; and where both can begin one, they take turns in being first. Takers are
  * nothing but a time for which they are busy, as in test_arrivals.c. */
+#include "arrivals_scenario.h"
 #include "client_harness.h"
 
 #include "core/prng.h"
@@ -191,14 +192,6 @@ static void close_simulation(void)
     arrivals_pool_close(&sim.pool);
     plan_close(&sim.harness.plan);
 }
-
-#define LOOP(name, weight)                                                                         \
-    "{ \"name\": \"" name "\", \"weight\": " weight                                                \
-    ", \"loop\": [ { \"request\": { \"name\": \"" name                                             \
-    "\", \"send\": { \"id\": 1, \"body\": { \"text\": \"x\" } } } } ] }"
-#define SCENARIO(load, behaviors)                                                                  \
-    "{ \"name\": \"t\", \"target\": { \"host\": \"127.0.0.1\", \"port\": 7777 }, \"load\": {" load \
-    "}, \"behaviors\": [" behaviors "] }"
 
 static const struct {
     const char *scenario;
