@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { playRegress, readRegress } from './regress.mjs';
-import { serviceOf } from './service.mjs';
+import { failedSide } from './service.mjs';
 import { changeOf, nextStep } from './culprit.mjs';
 import { readJson, writeWholeFile } from '../base/file.mjs';
 import { Failure } from '../base/process.mjs';
@@ -18,9 +18,8 @@ const FAILED_MAX = 2;
  *  client was disturbed, or a server failed its players. failed: the commit's did, the good end's
  *  not. better: "lower", "higher" or null, of the metric. */
 function pairOf(good, candidate, metric) {
-  const needed = [good, candidate].some(({ client }) => Number(client.totals.responses) > 0);
-  const [before, after] = [good, candidate].map((run) => serviceOf(run, needed).failed !== null);
-  if (before || after) return { log_ratio: null, failed: after && !before, good_failed: before };
+  const failed = failedSide({ a: good, b: candidate });
+  if (failed) return { log_ratio: null, failed: failed === 'b', good_failed: failed !== 'b' };
   if (![good, candidate].every(({ client }) => client.validity.valid)) {
     return { log_ratio: null, failed: false };
   }

@@ -12,12 +12,12 @@ import { comparePaired } from './paired.mjs';
 import { logRatios, pairsOf, readDuet } from './pairs.mjs';
 import { heldUp, refusalsOf } from './refusals.mjs';
 import { makeSequential, sequentialSensitivity } from './sequential.mjs';
-import { serviceOf } from './service.mjs';
+import { failedSide } from './service.mjs';
 import { midmean } from './statistics.mjs';
 import { peekScenario } from '../playing/address.mjs';
 import { blockArguments, playDuet } from '../playing/duet.mjs';
 import { placeDuet, usableCpus } from '../playing/pinning.mjs';
-import { playRun } from '../playing/play.mjs';
+import { playAgain, playRun } from '../playing/play.mjs';
 import { formatChange } from '../base/format.mjs';
 import { readJson, writeWholeFile } from '../base/file.mjs';
 import { runIdOf } from '../base/paths.mjs';
@@ -29,7 +29,6 @@ const PILOT_BLOCKS = 2;
 const FAILED_BLOCKS = 3;
 /** More than a day of --until-sure is a mistake. */
 const BLOCKS_MAX = 10000;
-const NO_SUCH_COMMAND = [126, 127];
 
 const nameOf = (scenario) => path.basename(scenario, '.json');
 const folderOf = (folder, scenario) => path.join(folder, nameOf(scenario));
@@ -102,8 +101,7 @@ function isSure(standing) {
 }
 
 /** Where it stands, and about how much is missing: of the metrics that are not sure yet. */
-function standingText(blocks, options) {
-  const standing = standingOf(blocks, options);
+function standingText(standing) {
   const open = standing.filter(({ sure }) => sure === null);
   const texts = (open.length ? open : standing).map(({ metric, sure, ...state }) => {
     const limits = ['low', 'high'].map((key) => (state[key] === null ? '?'
@@ -115,28 +113,20 @@ function standingText(blocks, options) {
   return texts.join(', ') + (left ? `; about ${left} more blocks to be sure` : '');
 }
 
-/** Plays one block; a server that does not start gets a second attempt. Returns "stopped",
- *  { unstarted }, or the block as readDuet() gives it. */
+/** Plays one block. Returns "stopped", { unstarted } (see playAgain), or the block as readDuet()
+ *  gives it. */
 async function playBlock(given, scenario, block) {
   const folder = blockFolder(given.folder, scenario, block);
-  const swapped = block % 2 === 1;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const played = await (given.play ?? playDuet)({ servers: given.servers, scenario, folder,
-        swapped, args: given.args, onClient: given.onClient,
-        runId: runIdOf(nameOf(scenario), `${block + 1}-${Date.now().toString(36)}`) });
-      if (given.stopped?.()) return 'stopped';
-      if (!played.written || played.code === 2) {
-        throw new Failure(`${folder}: no result (client exit ${played.code}): ` +
-          `${played.said.split('\n').at(-1)}`, played.code === 2 ? 2 : 1);
-      }
-      return { ...readDuet(folder), block: block + 1 };
-    } catch (error) {
-      // A command that is not there is a mistake of the caller, and no server.
-      if (!error.isServerStart || NO_SUCH_COMMAND.includes(error.exit)) throw error;
-      if (attempt === 2) return { unstarted: error };
-    }
+  const played = await playAgain(() => (given.play ?? playDuet)({ servers: given.servers, scenario,
+    folder, swapped: block % 2 === 1, args: given.args, onClient: given.onClient,
+    runId: runIdOf(nameOf(scenario), `${block + 1}-${Date.now().toString(36)}`) }));
+  if (played.unstarted) return played;
+  if (given.stopped?.()) return 'stopped';
+  if (!played.written || played.code === 2) {
+    throw new Failure(`${folder}: no result (client exit ${played.code}): ` +
+      `${played.said.split('\n').at(-1)}`, played.code === 2 ? 2 : 1);
   }
+  return { ...readDuet(folder), block: block + 1 };
 }
 
 /** Plays one side alone, on the CPUs that it has in the first block: the client's result. */
@@ -187,13 +177,6 @@ async function judgeUnstarted(given, scenario, { side, besideOther, message }) {
     `or lock (${text})`] };
 }
 
-/** Whether each side served its players: "a", "b", "both" that did not, or null. */
-function failedSide({ a, b }) {
-  const needed = [a, b].some(({ client }) => Number(client.totals.responses) > 0);
-  const [first, second] = [a, b].map((run) => serviceOf(run, needed).failed !== null);
-  return first && second ? 'both' : first ? 'a' : second ? 'b' : null;
-}
-
 const lastOf = ({ untilSure, repeats }) => (untilSure ? BLOCKS_MAX : repeats);
 
 function leftText(given, played, index) {
@@ -233,9 +216,10 @@ async function playScenario(given, scenario) {
   fs.rmSync(noteFile(given.folder, scenario), { force: true });
   if (blocks.length) given.say(`${blocks.length} blocks are here already`);
   const seen = { a: 0, b: 0, both: 0 };
+  let standing = standingOf(blocks, given.options);
   for (let index = 0, played = 0; index < last; index++) {
     if (there.has(index + 1)) continue;
-    if (given.untilSure && isSure(standingOf(blocks, given.options))) break;
+    if (given.untilSure && isSure(standing)) break;
     if (Date.now() > given.until_ms) return 'late';
     const block = await playValid(given, scenario, index);
     if (block === 'stopped') return block;
@@ -247,9 +231,10 @@ async function playScenario(given, scenario) {
       return 'played';
     }
     blocks.push(block);
+    standing = standingOf(blocks, given.options);
     played += 1;
     given.say(`${String(index + 1).padStart(3)}${given.untilSure ? '' : `/${last}`}  ` +
-      `${nameOf(scenario)}  ${standingText(blocks, given.options)}` +
+      `${nameOf(scenario)}  ${standingText(standing)}` +
       leftText(given, played, index));
     if (block.failed) seen[block.failed] += 1;
     if (Object.values(seen).includes(FAILED_BLOCKS) && blocks.length === FAILED_BLOCKS) {

@@ -10,15 +10,14 @@ import { writeComparison } from './compare_files.mjs';
 import { compareDuet } from './duet.mjs';
 import { writeWholeFile, readJson } from '../base/file.mjs';
 import { runIdOf } from '../base/paths.mjs';
-import { playRun } from '../playing/play.mjs';
+import { playAgain, playRun } from '../playing/play.mjs';
 import { Failure } from '../base/process.mjs';
 import { readRun } from '../results/run.mjs';
 import { serverEndLine } from '../results/server_end.mjs';
-import { serviceOf } from './service.mjs';
+import { failedSide } from './service.mjs';
 
 const ATTEMPTS_MAX = 3;
 const HOPELESS_PAIRS = 3;
-const NO_SUCH_COMMAND = [126, 127];
 
 /** The order of 2 * repeats runs: pairs AB and BA in turn. */
 export function abbaOrder(repeats) {
@@ -42,29 +41,15 @@ function pairsDone(folder, scenario, repeats) {
   return done;
 }
 
-/** Plays a run; one whose server does not start gets a second attempt, on another port. Returns
- *  what playRun does, or { unstarted: why }. */
-async function playAgain(given, run) {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await (given.play ?? playRun)(run);
-    } catch (error) {
-      // A command that is not there is a mistake of the caller, and no server.
-      if (!error.isServerStart || NO_SUCH_COMMAND.includes(error.exit)) throw error;
-      if (attempt === 2) return { unstarted: error.message.split('\n')[0] };
-    }
-  }
-}
-
 /** Plays one run of a pair; null when it was stopped meanwhile. */
 async function runOfPair(given, step) {
   const name = path.basename(step.scenario, '.json');
   const target = pairFolder(given.folder, step.scenario, step);
-  const played = await playAgain(given, { server: given.servers[step.side],
+  const played = await playAgain(() => (given.play ?? playRun)({ server: given.servers[step.side],
     args: given.args, scenario: step.scenario,
     runId: runIdOf(name, `${step.pair + 1}${step.side}-${Date.now().toString(36)}`),
     folder: target,
-    onClient: given.onClient });
+    onClient: given.onClient }));
   if (played.unstarted) return played;
   if (given.stopped?.()) return null;
   if (!played.run || played.code === 2) {
@@ -95,13 +80,6 @@ function leftText(progress) {
 
 const doneFile = (given, step) => path.join(pairFolder(given.folder, step.scenario, step), 'done');
 
-/** Which side failed its players in a pair: "a", "b", "both", or null. */
-function failedSide(runs) {
-  const needed = runs.some(({ run }) => Number(run.client.totals.responses) > 0);
-  const [first, second] = runs.map(({ run }) => serviceOf(run, needed).failed !== null);
-  return first && second ? 'both' : first || second ? runs[first ? 0 : 1].side : null;
-}
-
 /** A server did not start: what is known of it goes beside the runs, for the verdict. */
 function keepUnstarted(given, { scenario, side }, text) {
   given.say(`        ${side.toUpperCase()} does not start: ${text}`);
@@ -125,7 +103,7 @@ async function playPair(given, steps) {
       const played = await runOfPair(given, step);
       if (!played) return null;
       if (played.unstarted) {
-        keepUnstarted(given, step, played.unstarted);
+        keepUnstarted(given, step, played.unstarted.message.split('\n')[0]);
         return { state: 'unstarted' };
       }
       runs.push({ ...played, side: step.side });
@@ -133,7 +111,7 @@ async function playPair(given, steps) {
     for (const [index, step] of steps.entries()) {
       writeWholeFile(doneFile(given, step), `${runs[index].code}\n`);
     }
-    const failed = failedSide(runs);
+    const failed = failedSide(Object.fromEntries(runs.map(({ side, run }) => [side, run])));
     const disturbed = runs.find(({ run }) => !run.client.validity.valid);
     // Another attempt does not make players of those that a server has dropped.
     if (!disturbed || failed) return { state: 'valid', failed };

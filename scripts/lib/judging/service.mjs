@@ -55,3 +55,10 @@ export function serviceOf({ client, watched }, needed = true) {
   }
   return { failed: null, share };
 }
+
+/** Which of two runs ({ a, b }) failed its players: "a", "b", "both", or null. */
+export function failedSide(runs) {
+  const needed = [runs.a, runs.b].some(({ client }) => count(client.totals.responses) > 0);
+  const failed = ['a', 'b'].filter((side) => serviceOf(runs[side], needed).failed !== null);
+  return failed.length === 2 ? 'both' : failed[0] ?? null;
+}

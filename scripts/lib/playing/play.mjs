@@ -13,6 +13,8 @@ import { readRun } from '../results/run.mjs';
 import { programCall } from './server.mjs';
 import { clientHarmed, endTested, startTested } from './tested.mjs';
 
+const NO_SUCH_COMMAND = [126, 127];
+
 /** Plays scenario against a fresh server into folder. given: { server (see startTested), scenario,
  *  args, runId, folder, onClient, clientCpus (it is kept on these) }. Returns { code, run | null,
  *  crashed, end, said }: run is what readRun gives, null when the client wrote no result; end is
@@ -44,4 +46,18 @@ export async function playRun(given) {
   const said = keepSaid(played, folder);
   return { code: played.client.exitCode, run: fs.existsSync(file) ? readRun(folder) : null,
     crashed: !end.ok, end, said };
+}
+
+/** Plays; where the server does not start, once more, on another port. Returns what play() does, or
+ *  { unstarted: the error }. */
+export async function playAgain(play) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await play();
+    } catch (error) {
+      // A command that is not there is a mistake of the caller, and no server.
+      if (!error.isServerStart || NO_SUCH_COMMAND.includes(error.exit)) throw error;
+      if (attempt === 2) return { unstarted: error };
+    }
+  }
 }
