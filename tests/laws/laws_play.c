@@ -180,7 +180,9 @@ static void laws__watch_population(struct laws_play *play, int64_t now_ns)
     int64_t from_ns = until_ns - (play->kind ? LAWS_LEAVING_NS : LAWS_LEAVING_LONG_NS);
     from_ns = from_ns < -1 ? -1 : from_ns;
     uint32_t wanted = population_wanted(&play->plan->population, until_ns);
-    for (int64_t at_ns = from_ns; at_ns < until_ns; at_ns += NS_PER_MS) {
+    /* From change to change: a number may be wanted for no longer than a moment. */
+    for (int64_t at_ns = from_ns; at_ns < until_ns;
+         at_ns = population_next_ns(&play->plan->population, at_ns)) {
         uint32_t then = population_wanted(&play->plan->population, at_ns);
         wanted = then > wanted ? then : wanted;
     }
