@@ -16,6 +16,7 @@ import { runCommand, Failure, watchInterrupts } from './lib/base/process.mjs';
 import { makeRegressPage } from './lib/drawing/page/regress.mjs';
 import { playDuets } from './lib/judging/duet.mjs';
 import { judgeDuet, judgeRegress, playRegress } from './lib/judging/regress.mjs';
+import { BLOCKS_TELL } from './lib/judging/sensitivity.mjs';
 import { repeatsLeast } from './lib/judging/statistics.mjs';
 
 const USAGE = `usage: scripts/regress --a 'CMD {port}' --b 'CMD {port}' [options] [SCENARIO.json...]
@@ -116,7 +117,6 @@ function checkArguments(given) {
   if (twice) throw new Failure(`two scenarios are called ${twice}`, 2);
 }
 
-const BLOCKS_WARNED = 6;
 const ASKED = 'regress.json';
 
 /** A folder remembers what was asked: going on with something else would mix two questions. */
@@ -147,9 +147,9 @@ function sharedOptions({ options, scenarios }) {
 /** Says before the first run what so few cannot show. */
 function warnOfRepeats({ repeats, scenarios, options, duet, untilSure }) {
   if (duet) {
-    if (untilSure || repeats >= BLOCKS_WARNED) return;
+    if (untilSure || repeats >= BLOCKS_TELL) return;
     console.error(`scripts/regress: warning: ${repeats} blocks say little: fewer than ` +
-      `${BLOCKS_WARNED} (--repeats) do not tell how much blocks differ by themselves`);
+      `${BLOCKS_TELL} (--repeats) do not tell how much blocks differ by themselves`);
     return;
   }
   const metrics = (options.primary ?? PRIMARY).length;

@@ -195,6 +195,31 @@ static bool metric__find_in(const char *name, enum metric_scope scope, uint32_t 
     return false;
 }
 
+enum { METRIC_HINT_BYTES_MAX = 256 };
+
+/* "; did you mean "x"?", or which names there are, as far as they fit. Returns text. */
+static const char *metric__names_hint(const char *word, const char *const *names, uint32_t count,
+                                      char *text, size_t bytes_max)
+{
+    const char *nearest = suggest_nearest(word, names, count);
+    if (nearest != NULL || count == 1) {
+        snprintf(text, bytes_max, "; did you mean \"%s\"?", nearest != NULL ? nearest : names[0]);
+        return text;
+    }
+    size_t bytes = 0;
+    text[0] = '\0';
+    for (uint32_t i = 0; i < count; i++) {
+        const char *before = i == 0 ? "; there are " : ", ";
+        size_t wanted = strlen(before) + strlen(names[i]) + strlen("\"\"") + strlen(", ...");
+        if (bytes + wanted >= bytes_max) {
+            snprintf(text + bytes, bytes_max - bytes, ", ...");
+            break;
+        }
+        bytes += (size_t)snprintf(text + bytes, bytes_max - bytes, "%s\"%s\"", before, names[i]);
+    }
+    return text;
+}
+
 /* rest: behind the scope. A name may hold dots: the longest one that fits wins. */
 static bool metric__find_named(const char *name, const char *rest, enum metric_scope scope,
                                const char *const *words, uint32_t count, struct metric *metric,
@@ -214,15 +239,12 @@ static bool metric__find_named(const char *name, const char *rest, enum metric_s
     }
     char word[METRIC_NAME_BYTES_MAX];
     snprintf(word, sizeof word, "%.*s", (int)strcspn(rest, "."), rest);
-    const char *nearest = suggest_nearest(word, words, count);
-    if (nearest == NULL && count == 1) {
-        nearest = words[0];
-    }
+    char hint[METRIC_HINT_BYTES_MAX];
     static const char *const WHAT[] = {[METRIC_OF_STEP] = "request",
                                        [METRIC_OF_TARGET] = "target",
                                        [METRIC_OF_BEHAVIOR] = "behavior"};
-    error_set(error, "\"%s\": the scenario has no %s named \"%s\"%s%s", name, WHAT[scope], word,
-              nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "");
+    error_set(error, "\"%s\": the scenario has no %s named \"%s\"%s", name, WHAT[scope], word,
+              metric__names_hint(word, words, count, hint, sizeof hint));
     return false;
 }
 

@@ -4,6 +4,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { makeRegressPage } from '../../scripts/lib/drawing/page/regress.mjs';
 import { playDuets, readDuets } from '../../scripts/lib/judging/duet.mjs';
+import { verdictSummary } from '../../scripts/lib/judging/compare_text.mjs';
 import { judgeDuet } from '../../scripts/lib/judging/regress.mjs';
 import { besideRatios, heldUp, refusalsOf } from '../../scripts/lib/judging/refusals.mjs';
 import { makeFolder, runTool, saveRun } from './helpers.mjs';
@@ -116,6 +117,19 @@ test('until it is sure, but the time ends: what is known is said', async (t) => 
   assert.ok(outcome.rows.every(({ verdict }) => verdict !== 'regressed'));
 });
 
+test('of few blocks it is said that they are few, and no figure made up', async (t) => {
+  for (const [repeats, made] of [[1], [2], [3], [4, (n) => ({ ratio: n % 3 ? 1 : 40 })]]) {
+    const folder = makeFolder(t);
+    await playDuets(given(folder, makePlayer({ made }), { repeats }));
+    const outcome = judgeDuet(folder, SCENARIO, { ...JUDGE, repeats });
+    assert.equal(outcome.exit_code, 3);
+    const text = verdictSummary(outcome);
+    assert.match(text, /of latency\.response\.p50, .*: cannot tell from so few/, `${repeats}`);
+    assert.match(text, /so few runs cannot tell .* in latency.response.p50, .* would do/);
+    assert.doesNotMatch(text, /interleaved|\d{4}%/);
+  }
+});
+
 test('interrupted in a block: that block is played again, no other, with its own order',
   async (t) => {
     const folder = makeFolder(t);
@@ -160,6 +174,9 @@ test('a duet that misleads ends after two blocks: no conclusion, and why', async
     const outcome = judgeDuet(folder, SCENARIO, JUDGE);
     assert.equal(outcome.exit_code, 3);
     assert.match(outcome.reasons.join('\n'), pattern);
+    assert.ok(outcome.reasons.every((reason) => reason.startsWith('a duet would mislead')),
+      outcome.reasons.join('\n'));
+    assert.doesNotMatch(verdictSummary(outcome), /interleaved|too few|could have seen/);
     assert.match(fs.readFileSync(path.join(folder, 'echo', 'report.html'), 'utf8'),
       /a duet would mislead/);
   }

@@ -100,7 +100,7 @@ test('no folder can be made below /proc: that ends', { skip: !fs.existsSync('/pr
     "file.makeFolder('/proc/none/such')).catch((error) => console.log(error.message))";
   const done = spawnSync(process.execPath, ['-e', code], { encoding: 'utf8', timeout: 20000,
     killSignal: 'SIGKILL' });
-  assert.match(done.stdout, /^\/proc\/none: cannot be made: ENOENT/);
+  assert.match(done.stdout, /^\/proc\/none: cannot be made: no such file or directory$/m);
 });
 
 test('report: what cannot be the folder of the SVG files is said before', (t) => {

@@ -67,3 +67,9 @@ test('a change of level has its commits and its host; another host is another se
   assert.equal(alone.status, 2);
   assert.match(alone.stderr, /--min-effect belongs to --trend/);
 });
+
+test('a folder that is not there is said in words', (t) => {
+  const done = runTool('report', ['--trend', path.join(makeFolder(t), 'none')]);
+  assert.equal(done.status, 2);
+  assert.match(done.stderr, /none: cannot be read: no such file or directory$/m);
+});

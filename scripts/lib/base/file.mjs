@@ -7,6 +7,13 @@ import { Failure } from './process.mjs';
 const LINKS_MAX = 40; // as Linux
 let written = 0;
 
+/** Why the system refused, in its words: without its code, and what was called with which path, of
+ *  which the message around this is about. */
+export function reasonOf(error) {
+  return error.syscall ? error.message.replace(/^[A-Z0-9]+: (.+?), \w+\b.*$/, '$1')
+    : error.message;
+}
+
 /** The text of a file without the byte order mark that some editors write: the programs skip it as
  *  well. */
 function readText(file) {
@@ -37,7 +44,7 @@ export function makeFolder(folder) {
   try {
     fs.mkdirSync(whole);
   } catch (error) {
-    if (error.code !== 'EEXIST') throw new Failure(`${whole}: cannot be made: ${error.message}`);
+    if (error.code !== 'EEXIST') throw new Failure(`${whole}: cannot be made: ${reasonOf(error)}`);
     // Another process may have made it meanwhile.
     if (!statOf(whole)?.isDirectory()) throw new Failure(`${whole}: is no folder`);
   }
@@ -103,6 +110,6 @@ export function writeWholeFile(file, text) {
     } catch {
       // The first error is the one that tells.
     }
-    throw new Failure(`${file}: cannot be written: ${error.message}`);
+    throw new Failure(`${file}: cannot be written: ${reasonOf(error)}`);
   }
 }

@@ -259,6 +259,12 @@ export async function runOk(command, args, options) {
   return program;
 }
 
+/** What git said went wrong: its first "fatal:" line; what follows it is advice for people. */
+export function gitReason(said) {
+  const lines = said.trim().split('\n');
+  return (lines.find((line) => line.startsWith('fatal: ')) ?? lines[0]).replace(/^fatal: /, '');
+}
+
 // console.log() tells nobody. A reader that has left (EPIPE) has what it wanted.
 let outputLost = null;
 process.stdout.on('error', (error) => {

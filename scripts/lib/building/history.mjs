@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { makeFolder } from '../base/file.mjs';
 import { ON_WINDOWS } from '../base/paths.mjs';
-import { Failure, Program, run, shellCall } from '../base/process.mjs';
+import { Failure, gitReason, Program, run, shellCall } from '../base/process.mjs';
 
 const GIT_MS = 120000;
 // The user's hooks are for the user's checkouts.
@@ -21,7 +21,7 @@ async function git(repo, args, time_ms = GIT_MS) {
 
 async function gitOk(repo, args, time_ms) {
   const done = await git(repo, args, time_ms);
-  if (!done.ok) throw new Failure(`git ${args[0]}: ${done.said.split('\n').at(-1)}`);
+  if (!done.ok) throw new Failure(`git ${args[0]}: ${gitReason(done.said)}`);
   return done.text;
 }
 

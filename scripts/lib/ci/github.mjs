@@ -3,7 +3,7 @@
 
 import crypto from 'node:crypto';
 import fs from 'node:fs';
-import { readJson } from '../base/file.mjs';
+import { readJson, reasonOf } from '../base/file.mjs';
 import { Failure } from '../base/process.mjs';
 
 const CALL_MS = 30000;
@@ -51,7 +51,7 @@ export function pullRequestOf(env) {
   try {
     event = readJson(env.GITHUB_EVENT_PATH);
   } catch (error) {
-    throw new Failure(`GITHUB_EVENT_PATH: ${error.message}`);
+    throw new Failure(`GITHUB_EVENT_PATH: ${reasonOf(error)}`);
   }
   const pull = event?.pull_request;
   return pull ? { number: pull.number, base: pull.base?.sha ?? null } : null;

@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { ON_WINDOWS } from '../base/paths.mjs';
-import { Failure, run, runOk } from '../base/process.mjs';
+import { Failure, gitReason, run, runOk } from '../base/process.mjs';
 
 const FETCH_MS = 600000;
 const BUILD_MS = 3600000;
@@ -19,7 +19,7 @@ export async function findCommit(repo, revision) {
   const got = fetched.code === 0 ? await verify('FETCH_HEAD') : fetched;
   if (got.code === 0) return got.stdout.trim();
   throw new Failure(`${revision}: no such revision in ${repo}, and origin does not give it: ` +
-    `${fetched.stderr.trim().split('\n').at(-1)}`, 2);
+    gitReason(fetched.stderr), 2);
 }
 
 /** A folder with the files of a commit; one that is there already is taken as it is. */

@@ -17,6 +17,8 @@ export const EFFECT = { ns: 0.05, s: 0.05, bytes: 0.05, per_s: 0.02, count: 0.1,
 const INVALID_SHARE_MAX = 0.1;
 const APART_MAX_MS = 3600e3;
 const LISTED_MAX = 3;
+/** Runs that would have seen no change below this (×11) are too few to tell their own spread. */
+const SEEN_MAX = Math.log(11);
 
 /** What must be the same on both sides for their times to be comparable. */
 export function hostOf(result) {
@@ -207,7 +209,8 @@ function addSensitivity(row, alpha) {
   const seen = seeing(row, { alpha, effect: Math.log1p(row.min_effect) });
   delete row.noise;
   delete row.seen;
-  row.sensitivity = seen.sensitivity === null ? null : Math.expm1(seen.sensitivity);
+  row.sensitivity = seen.sensitivity === null || seen.sensitivity > SEEN_MAX ? null
+    : Math.expm1(seen.sensitivity);
   row.repeats_needed = seen.needed;
 }
 
@@ -285,16 +288,20 @@ export function compareRuns(baseline, candidate, given = {}) {
   if (all.length && (!a.length || !b.length)) {
     obstacles.push('no valid runs are left on one side');
   }
-  if (a.length || b.length) {
+  if ((a.length || b.length) && !options.judge) {
     notes.push(paired ? `${blocks.length} interleaved blocks, ${a.length} and ${b.length} runs`
       : `not interleaved: ${a.length} and ${b.length} runs compared as unpaired sets`);
   }
   const judged = judgeFacts(baseline, candidate, failed, options);
   const rows = a.length && b.length ? makeRows(a, b, paired ? blocks : null, options) : [];
-  const details = rows.length ? rowObstacles(rows, options) : [];
-  const repeat_s = secondsOfRepeat(all, Math.max(1, baseline.length, candidate.length));
-  notes.push(...sensitivityNotes(rows));
-  details.push(...blindReasons(rows, repeat_s));
+  const details = [];
+  // What was refused says nothing, however many of it there are.
+  if (options.refused.length) obstacles.length = 0;
+  else if (rows.length) {
+    const repeat_s = secondsOfRepeat(all, Math.max(1, baseline.length, candidate.length));
+    notes.push(...sensitivityNotes(rows));
+    details.push(...rowObstacles(rows, options), ...blindReasons(rows, repeat_s));
+  }
   const regressed = regressedOf({ rows, facts: judged.facts });
   // A fact is enough; a verdict on metrics needs comparable sets.
   const proven = judged.facts.some((fact) => fact.regressed) ||
@@ -334,6 +341,7 @@ function makeRows(a, b, blocks, options) {
     row.verdict = row.p === undefined ? missingVerdict(row) : verdictOf(row, options.alpha);
     const few = row.p_least * (row.primary ? tested.length : 1) > options.alpha;
     if (few && row.verdict !== 'same') row.verdict = 'undecided';
+    if (options.refused.length && row.p !== undefined) row.verdict = 'blind';
   }
   return rows;
 }
@@ -375,26 +383,35 @@ function secondsOfRepeat(runs, repeats) {
 /** What the primary metrics could have shown, in a sentence; a count that was alike in all runs
  *  had no noise to hide a change in. */
 function sensitivityNotes(rows) {
-  const told = rows.filter((row) => row.primary && row.sensitivity > 0);
-  if (!told.length) return [];
-  return ['the smallest change that this run could have seen: ' + told.map((row) =>
-    `${formatPercent(row.sensitivity, 1)} of ${row.metric}`).join(', ')];
+  const tested = rows.filter((row) => row.primary && row.p !== undefined);
+  const told = tested.filter((row) => row.sensitivity > 0).map((row) =>
+    `${formatPercent(row.sensitivity, 1)} of ${row.metric}`);
+  const untold = tested.filter((row) => row.sensitivity === null).map(({ metric }) => metric);
+  if (untold.length) told.push(`of ${untold.join(', ')}: cannot tell from so few`);
+  return told.length ? [`the smallest change that this run could have seen: ${told.join(', ')}`]
+    : [];
+}
+
+/** How many repeats would tell of all these rows. */
+function takeText(rows, repeat_s) {
+  const needed = rows.map((row) => row.repeats_needed);
+  const repeats = Math.max(...needed);
+  return needed.includes(null) ? 'no number of repeats would do on this machine'
+    : `about ${repeats} repeats of each would do (${formatPlayed(repeats * repeat_s)})`;
 }
 
 /** Why "no change" cannot be said of a metric, and what it would take. */
 function blindReasons(rows, repeat_s) {
   const blind = rows.filter((row) => row.primary && row.verdict === 'blind');
-  if (!blind.length) return [];
-  const seen = ({ sensitivity: least }) => (least === null ? 'no change'
-    : `a change of ${formatPercent(least, 1)}`);
-  const words = blind.map((row) => `${row.metric} (${seen(row)} could have been seen, ` +
+  const few = blind.filter((row) => row.sensitivity === null);
+  const noisy = blind.filter((row) => row.sensitivity !== null);
+  const words = noisy.map((row) => `${row.metric} (a change of ` +
+    `${formatPercent(row.sensitivity, 1)} could have been seen, ` +
     `${formatPercent(row.min_effect, 1)} counts)`).join(', ');
-  const needed = blind.map((row) => row.repeats_needed);
-  const repeats = Math.max(...needed);
-  const take = needed.includes(null) ? 'no number of repeats would do on this machine'
-    : `about ${repeats} repeats of each would do (${formatPlayed(repeats * repeat_s)})`;
-  return [`the runs differ too much to tell whether there is a change: ${words}; ${take}, or a ` +
-    'larger --min-effect'];
+  return [...(few.length ? ['so few runs cannot tell whether there is a change in ' +
+    `${few.map(({ metric }) => metric).join(', ')}; ${takeText(few, repeat_s)}`] : []),
+  ...(noisy.length ? [`the runs differ too much to tell whether there is a change: ${words}; ` +
+    `${takeText(noisy, repeat_s)}, or a larger --min-effect`] : [])];
 }
 
 /** "12 minutes" */

@@ -274,7 +274,7 @@ function judgePairs(blocks, metric, { options, untilSure, standing }) {
   }
   const { alpha = ALPHA } = options;
   const judged = comparePaired(blocksOfPairs(blocks, metric), { alpha, confidence: 1 - alpha });
-  return judged.low === null ? null : { ...judged, method: 'paired' };
+  return judged.blocks ? { ...judged, method: 'paired' } : null;
 }
 
 /** The comparison of a scenario's blocks, in compareRuns' form, with what was in them second by

@@ -18,6 +18,8 @@ const RANK_EFFICIENCY = 3 / Math.PI;
 const NORMAL_DISTANCE = 0.9539;
 const REPEATS_MAX = 10000;
 const DRAWS = 200;
+/** Fewer blocks of a duet do not tell how much blocks differ by themselves. */
+export const BLOCKS_TELL = 6;
 /** Wild ones among more repeats hide nothing from a rank test. */
 const DRAWN_MAX = 60;
 
@@ -125,6 +127,7 @@ export function repeatsNeeded(outcome, effect, alpha) {
  *  could have seen (null: none), and how many repeats would see effect (null: no number). */
 export function seeing(outcome, { alpha, effect }) {
   const { method, spread, repeats, error, freedom, blocks } = outcome;
+  if (method === 'paired' && error === undefined) return { sensitivity: null, needed: BLOCKS_TELL };
   if (method === 'paired') {
     const needed = leastRepeats((count) => count > 3 && error * Math.sqrt(blocks / count) *
       detectableErrors(alpha, POWER, count - 2) <= effect);

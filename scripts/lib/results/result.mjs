@@ -5,6 +5,7 @@
 // undefined values.
 
 import fs from 'node:fs';
+import { reasonOf } from '../base/file.mjs';
 import { parseExact } from '../base/json.mjs';
 import { percentileKeys } from './percentiles.mjs';
 
@@ -163,7 +164,7 @@ function readText(file) {
   try {
     stat = fs.statSync(file);
   } catch (error) {
-    throw new InputError(`${file}: ${error.code === 'ENOENT' ? 'no such file' : error.message}`);
+    throw new InputError(`${file}: ${error.code === 'ENOENT' ? 'no such file' : reasonOf(error)}`);
   }
   if (!stat.isFile()) throw new InputError(`${file}: not a file`);
   if (stat.size > FILE_BYTES_MAX) {
@@ -173,7 +174,7 @@ function readText(file) {
   try {
     return fs.readFileSync(file, 'utf8');
   } catch (error) {
-    throw new InputError(`${file}: cannot be read: ${error.message}`);
+    throw new InputError(`${file}: cannot be read: ${reasonOf(error)}`);
   }
 }
 

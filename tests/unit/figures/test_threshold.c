@@ -120,7 +120,7 @@ static void test_mistakes_are_refused_and_named(void **state)
     assert_refused("latency.response.p98 < 20ms", "not a metric");
     assert_refused("errors.timeouts == 0", "not a metric");
     assert_refused("whatever < 3", "not a metric");
-    assert_refused("steps.logon.latency.response.p99 < 1s", "did you mean login");
+    assert_refused("steps.logon.latency.response.p99 < 1s", "did you mean \"login\"?");
     assert_refused("steps.login.latency.connect.p99 < 1s", "not a metric");
     assert_refused("latency.response.p99 < 20", "unit");
     assert_refused("latency.response.p99 < 20m", "unit");
@@ -140,11 +140,13 @@ static void test_mistakes_are_refused_and_named(void **state)
     assert_refused("server.rate.achieved > 1", "not a metric");
     assert_refused("stages.3.latency.response.p99 < 1s", "from 1 to 2");
     assert_refused("targets.lgoin.errors.total == 0",
-                   "no target named \"lgoin\"; did you mean login");
+                   "no target named \"lgoin\"; did you mean \"login\"?");
     assert_refused("targets.login.rate.intended > 1", "is not a metric");
     assert_refused("targets.login.rate.achieved > 99%", "per second"); /* of what, is unknown */
     assert_refused("behaviors.wlaker.errors.total == 0",
-                   "no behavior named \"wlaker\"; did you mean walker");
+                   "no behavior named \"wlaker\"; did you mean \"walker\"?");
+    assert_refused("behaviors.x.errors.total == 0",
+                   "no behavior named \"x\"; there are \"walker\", \"talker\"");
     assert_refused("behaviors.walker.latency.respnse.p99 < 1s",
                    "did you mean behaviors.walker.latency.response.p99");
     assert_refused("behaviors.walker.rate.target > 1/s", "is not a metric");

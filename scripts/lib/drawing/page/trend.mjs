@@ -10,6 +10,7 @@ import { METRICS_SHOWN, metricOf } from '../../results/metrics.mjs';
 import { chartsBody, wrapPage } from './page.mjs';
 import { InputError } from '../../results/result.mjs';
 import { readRun } from '../../results/run.mjs';
+import { reasonOf } from '../../base/file.mjs';
 import { escapeHtml, formatChange } from '../../base/format.mjs';
 
 const DEPTH_MAX = 3;
@@ -32,7 +33,7 @@ export function readTrend(folder, scenario = null) {
   try {
     places = findRuns(folder);
   } catch (error) {
-    throw new InputError(`${folder}: cannot be read: ${error.message}`);
+    throw new InputError(`${folder}: cannot be read: ${reasonOf(error)}`);
   }
   if (!places.length) throw new InputError(`${folder}: no results (client.json) below it`);
   const skipped = [];
