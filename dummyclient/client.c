@@ -207,6 +207,10 @@ static void client__warn(void *context)
     if (plan->ranks > 1) {
         snprintf(rank, sizeof rank, "rank %u: ", plan->rank);
     }
+    char note[PLAN_NOTE_BYTES_MAX];
+    if (plan->rank == 0 && !plan->options->quiet && plan_shortens_warmup(plan, note)) {
+        fprintf(stderr, "dummyclient: %s\n", note);
+    }
     for (int need = 0; need < PLAN_NEEDS; need++) {
         if (plan_lacks(plan, (enum plan_need)need, shortage)) {
             fprintf(stderr, "dummyclient: %swarning: %s\n", rank, shortage);

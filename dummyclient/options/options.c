@@ -38,6 +38,24 @@ static bool options__seed(void *context, const char *value, struct error *error)
     return true;
 }
 
+/* N, or max. The last one given holds. */
+static bool options__rate(void *context, const char *value, struct error *error)
+{
+    struct options *options = context;
+    double rate_per_s = -1;
+    struct error reason;
+    options->rate_max = strcmp(value, "max") == 0;
+    if (!options->rate_max && (!units_rate_per_s(value, &rate_per_s, &reason) || rate_per_s <= 0)) {
+        error_set(error,
+                  "expected a rate above 0 such as 20000/s, 90/m or 5/h, at most 1000000000/s, or "
+                  "max: as many as the server answers; found \"%s\"",
+                  value);
+        return false;
+    }
+    options->rate_per_s = rate_per_s;
+    return true;
+}
+
 static bool options__set(void *context, const char *value, struct error *error)
 {
     struct options *options = context;
@@ -122,8 +140,9 @@ static const struct option_row OPTIONS_ROWS[] = {
     {"connect-timeout", 0, "T", OPTION_DURATION, AT(connect_timeout_ns),
      .low = NS_PER_MS, .high = SCENARIO_CONNECT_TIMEOUT_NS_MAX,
      .help = "how long one connect may take; default: 5s"},
-    {"rate", 'r', "N", OPTION_RATE, AT(rate_per_s),
-     .help = "iterations per second in total (open loop); also 90/m"},
+    {"rate", 'r', "N|max", OPTION_CALL, .set = options__rate,
+     .help = "iterations per second in total (open loop); also 90/m; max: as\n"
+             "many as the server answers (closed loop)"},
     {"rate-per-connection", 0, "N", OPTION_RATE, AT(rate_per_connection_per_s),
      .help = "iterations per second of each connection (open loop)"},
     {"duration", 'd', "T", OPTION_DURATION, AT(duration_ns),
@@ -133,7 +152,8 @@ static const struct option_row OPTIONS_ROWS[] = {
     {"warmup", 0, "T", OPTION_DURATION, AT(warmup_ns), .high = SCENARIO_DURATION_NS_MAX,
      .help = "the first T of the duration stay out of the figures"},
     {"threads", 't', "N", OPTION_INTEGER, AT(threads), .low = 1, .high = OPTIONS_THREADS_MAX,
-     .help = "worker threads; default: half of the CPUs (more under Wine)"},
+     .help = "worker threads; default: half of the CPUs (more under Wine)",
+     .hint = "how long the run takes is --duration (-d)"},
     {"seed", 0, "N", OPTION_CALL, .set = options__seed,
      .help = "the same seed plays the same run"},
     {"set", 0, "NAME=VALUE", OPTION_CALL, .set = options__set,
@@ -195,8 +215,42 @@ static const struct option_row OPTIONS_ROWS[] = {
 };
 /* clang-format on */
 
-static const struct option_table OPTIONS_TABLE = {
-    OPTIONS_ABOUT, OPTIONS_ROWS, sizeof(OPTIONS_ROWS) / sizeof(OPTIONS_ROWS[0]), 30};
+/* wrk, hey, ab, k6, Locust, JMeter, curl and their like. */
+/* clang-format off */
+static const struct option_habit OPTIONS_HABITS[] = {
+    {"rps qps tps R throughput requests-per-second arrival-rate", "rate", NULL},
+    {"concurrency users vus clients conns concurrent u", "connections", NULL},
+    {"time timelimit time-limit run-time runtime length z", "duration", NULL},
+    {"n N i requests iterations num count loops", "duration",
+     "A run ends by time, not after a number of requests"},
+    {"ramp-up rampup ramp spawn-rate hatch-rate", "connect-rate",
+     "More than that: `stages` of the scenario"},
+    {"workers cpus", "threads", NULL},
+    {"timeout request-timeout", "connect-timeout",
+     "How long a reply may take, `within` of the scenario says"},
+    {"server address ip", "host", NULL},
+    {"k skip-tls-verify insecure-skip-tls-verify no-verify", "insecure", NULL},
+    {"ca cacert ca-file", "tls-ca", NULL},
+    {"ssl https secure", "tls", NULL},
+    {"json output output-file report result save summary-export", "out", NULL},
+    {"v verbose debug log", "trace", NULL},
+    {"dry-run validate plan", "check", NULL},
+    {"assert fail-if sla", "threshold", NULL},
+    {"env e var param", "set", NULL},
+    {"V", "version", NULL},
+    {"silent", "quiet", NULL},
+    {"s f file script config scenario", NULL,
+     "the scenario is a word without an option: dummyclient scenario.json"},
+};
+/* clang-format on */
+
+static const struct option_table OPTIONS_TABLE = {OPTIONS_ABOUT,
+                                                  OPTIONS_ROWS,
+                                                  sizeof(OPTIONS_ROWS) / sizeof(OPTIONS_ROWS[0]),
+                                                  30,
+                                                  OPTIONS_HABITS,
+                                                  sizeof(OPTIONS_HABITS) /
+                                                      sizeof(OPTIONS_HABITS[0])};
 
 void options_print_help(FILE *file)
 {
@@ -230,7 +284,7 @@ void options_to_json(const struct options *options, struct cJSON *json)
 /* What excludes each other. */
 static void options__compare(const struct options *options, struct mistakes *mistakes)
 {
-    if (options->rate_per_s > 0 && options->rate_per_connection_per_s > 0) {
+    if ((options->rate_per_s > 0 || options->rate_max) && options->rate_per_connection_per_s > 0) {
         mistakes_report(mistakes, OPTIONS_ABOUT,
                         "--rate and --rate-per-connection exclude each other: give one");
     }

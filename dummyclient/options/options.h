@@ -51,6 +51,7 @@ struct options {
     int64_t connections;
     double connect_rate_per_s;
     int64_t connect_timeout_ns;
+    bool rate_max; /* --rate max: a closed loop */
     double rate_per_s;
     double rate_per_connection_per_s;
     int64_t duration_ns;

@@ -104,6 +104,23 @@ static int64_t plan__takes_at_most_s(const struct plan *plan)
     return (all_ns + NS_PER_S - 1) / NS_PER_S;
 }
 
+bool plan_shortens_warmup(const struct plan *plan, char text[PLAN_NOTE_BYTES_MAX])
+{
+    char asked[UNITS_TEXT_BYTES_MAX];
+    char duration[UNITS_TEXT_BYTES_MAX];
+    char warmup[UNITS_TEXT_BYTES_MAX];
+    if (plan->warmup_asked_ns == 0) {
+        return false;
+    }
+    snprintf(text, PLAN_NOTE_BYTES_MAX,
+             "the scenario's warm-up of %s would leave nothing of a run of %s: it is %s now "
+             "(--warmup chooses another)",
+             units_format_duration(plan->warmup_asked_ns, asked),
+             units_format_duration(plan->duration_ns, duration),
+             units_format_duration(plan->scenario->load.warmup_ns, warmup));
+    return true;
+}
+
 static void plan__print_load(const struct plan *plan, FILE *file)
 {
     const struct scenario_load *load = &plan->scenario->load;
@@ -126,6 +143,10 @@ static void plan__print_load(const struct plan *plan, FILE *file)
     plan__print_requests(plan, file);
     fprintf(file, "  warm-up       %s (inside the duration, not in the figures)\n",
             units_format_duration(load->warmup_ns, text));
+    char note[PLAN_NOTE_BYTES_MAX];
+    if (plan_shortens_warmup(plan, note)) {
+        fprintf(file, "                %s\n", note);
+    }
     fprintf(file, "  drain         up to %s\n", units_format_duration(load->drain_ns, text));
     fprintf(file, "  takes         at most %" PRId64 " s\n", plan__takes_at_most_s(plan));
     fprintf(file, "  seed          %" PRIu64 "\n", load->seed);
@@ -230,6 +251,9 @@ static struct cJSON *plan__load_to_json(const struct plan *plan)
     json_add_u64(json, "connections_at_start", plan->connections_at_start);
     json_add_i64(json, "duration_ns", plan->duration_ns);
     json_add_i64(json, "warmup_ns", load->warmup_ns);
+    if (plan->warmup_asked_ns > 0) {
+        json_add_i64(json, "warmup_asked_ns", plan->warmup_asked_ns);
+    }
     json_add_i64(json, "drain_ns", load->drain_ns);
     json_add_u64(json, "in_flight", load->in_flight);
     json_add_u64(json, "seed", load->seed);

@@ -34,12 +34,20 @@ static void plan__override_rate(struct scenario_load *load, const struct options
 {
     bool each = options->rate_per_connection_per_s >= 0;
     double rate_per_s = each ? options->rate_per_connection_per_s : options->rate_per_s;
-    if (rate_per_s < 0) {
+    if (options->rate_max) { /* without a rate: nothing is late, nothing to be spaced */
+        load->has_rate = false;
+        load->rate_per_s = 0;
+        load->per_connection = false;
+        load->arrival = ARRIVAL_CONSTANT;
+        load->late = LATE_QUEUE;
+        load->catch_up_max_per_s = 0;
+    } else if (rate_per_s >= 0) {
+        load->has_rate = true;
+        load->rate_per_s = rate_per_s;
+        load->per_connection = each;
+    } else {
         return;
     }
-    load->has_rate = true;
-    load->rate_per_s = rate_per_s;
-    load->per_connection = each;
     for (uint32_t i = 0; i < load->stages_count; i++) {
         load->stages[i].has_rate = false;
     }
@@ -65,6 +73,20 @@ static void plan__override_duration(struct scenario_load *load, int64_t duration
         after_ns += stage->duration_ns;
     }
     load->duration_ns = load->stages_count > 0 ? after_ns : duration_ns;
+}
+
+/* A warm-up of the scenario that would leave nothing of a shorter run keeps its part of the run. */
+static void plan__override_warmup(struct plan *plan, int64_t scenario_duration_ns)
+{
+    struct scenario_load *load = &plan->scenario->load;
+    const struct options *options = plan->options;
+    if (options->warmup_ns >= 0) {
+        load->warmup_ns = options->warmup_ns;
+    } else if (options->duration_ns >= 0 && load->warmup_ns >= load->duration_ns) {
+        double part = (double)load->warmup_ns / (double)scenario_duration_ns;
+        plan->warmup_asked_ns = load->warmup_ns;
+        load->warmup_ns = (int64_t)(part * (double)load->duration_ns);
+    }
 }
 
 static uint32_t plan__scale(uint32_t connections, double factor)
@@ -103,12 +125,11 @@ static void plan__override_load(struct plan *plan, struct mistakes *mistakes)
         load->connect_timeout_ns = options->connect_timeout_ns;
     }
     plan__override_rate(load, options);
+    int64_t scenario_duration_ns = load->duration_ns;
     if (options->duration_ns >= 0) {
         plan__override_duration(load, options->duration_ns);
     }
-    if (options->warmup_ns >= 0) {
-        load->warmup_ns = options->warmup_ns;
-    }
+    plan__override_warmup(plan, scenario_duration_ns);
     if (options->has_seed) {
         load->seed = options->seed;
     }

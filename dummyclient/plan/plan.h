@@ -113,6 +113,9 @@ struct plan {
     uint32_t thresholds_count;
     char run_id[RESULT_RUN_ID_BYTES_MAX];
     int64_t duration_ns; /* from t0 to stop */
+    /* --duration left nothing behind the scenario's warm-up of so long, which is shorter now; 0:
+     * it is as the scenario or --warmup says. */
+    int64_t warmup_asked_ns;
     struct host_limits limits;
     uint64_t descriptors_needed;
     uint64_t ports_needed;     /* of one source address */
@@ -216,6 +219,9 @@ bool plan_digest(const struct plan *plan, struct plan_digest *digest);
 /* The plan for a person (--check), and as JSON for the result. */
 void plan_print(const struct plan *plan, FILE *file);
 struct cJSON *plan_to_json(const struct plan *plan);
+/* One sentence about a warm-up that was shortened; false: it was not. */
+enum { PLAN_NOTE_BYTES_MAX = 256 };
+bool plan_shortens_warmup(const struct plan *plan, char text[PLAN_NOTE_BYTES_MAX]);
 /* Does this machine lack something of this kind for the plan? Then one sentence with the way out.
  */
 enum plan_need { PLAN_DESCRIPTORS, PLAN_PORTS, PLAN_MEMORY, PLAN_NEEDS };

@@ -245,8 +245,29 @@ static const struct option_row OPTIONS_ROWS[] = {
 };
 /* clang-format on */
 
-static const struct option_table OPTIONS_TABLE = {
-    OPTIONS_ABOUT, OPTIONS_ROWS, sizeof(OPTIONS_ROWS) / sizeof(OPTIONS_ROWS[0]), 27};
+/* clang-format off */
+static const struct option_habit OPTIONS_HABITS[] = {
+    {"host address addr ip H a", "bind", NULL},
+    {"workers threads-count cpus", "threads", NULL},
+    {"c connections clients max-clients", "max-connections", NULL},
+    {"time run-time", "duration", NULL},
+    {"timeout keepalive keep-alive", "idle-timeout", NULL},
+    {"cert ssl-cert certificate", "tls-cert", NULL},
+    {"key ssl-key", "tls-key", NULL},
+    {"ca cacert", "tls-ca", NULL},
+    {"ssl https", "tls-self-signed", "Or --tls-cert FILE, with a certificate of yours"},
+    {"output json result", "out", NULL},
+    {"V", "version", NULL},
+};
+/* clang-format on */
+
+static const struct option_table OPTIONS_TABLE = {OPTIONS_ABOUT,
+                                                  OPTIONS_ROWS,
+                                                  sizeof(OPTIONS_ROWS) / sizeof(OPTIONS_ROWS[0]),
+                                                  27,
+                                                  OPTIONS_HABITS,
+                                                  sizeof(OPTIONS_HABITS) /
+                                                      sizeof(OPTIONS_HABITS[0])};
 
 void options_print_help(void)
 {

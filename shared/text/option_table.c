@@ -187,20 +187,62 @@ static bool option__report_ambiguous(struct option__reading *reading, const char
     return count > 1;
 }
 
-static void option__report_unknown(struct option__reading *reading, const char *word)
+/* Is it one of the words of the list? */
+static bool option__is_listed(const char *list, const char *name)
 {
-    const struct option_table *table = reading->table;
+    size_t bytes = strlen(name);
+    while (bytes > 0 && *list != '\0') {
+        size_t word_bytes = strcspn(list, " ");
+        if (word_bytes == bytes && strncmp(list, name, bytes) == 0) {
+            return true;
+        }
+        list += word_bytes;
+        list += strspn(list, " ");
+    }
+    return false;
+}
+
+static const struct option_habit *option__find_habit(const struct option_table *table,
+                                                     const char *name)
+{
+    for (size_t i = 0; i < table->habits_count; i++) {
+        if (option__is_listed(table->habits[i].words, name)) {
+            return &table->habits[i];
+        }
+    }
+    return NULL;
+}
+
+/* Called like one of these, or near to one. */
+static const char *option__find_nearest(const struct option_table *table, const char *name)
+{
     const char *names[OPTION_NAMES_MAX];
     size_t count = 0;
     for (size_t i = 0; i < table->rows_count && count < OPTION_NAMES_MAX; i++) {
         names[count++] = table->rows[i].name;
     }
+    return suggest_nearest(name, names, count);
+}
+
+/* word: with its dashes, perhaps with a value behind it. */
+static void option__report_unknown(struct option__reading *reading, const char *word)
+{
+    const struct option_table *table = reading->table;
+    static const struct option_habit NONE = {.words = ""};
+    bool is_long = word[1] == '-';
     char name[SUGGEST_WORD_BYTES_MAX];
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
-    const char *nearest = suggest_nearest(name, names, count);
-    mistakes_report(reading->mistakes, table->about, "unknown option %s; %s%s%s", word,
-                    nearest != NULL ? "did you mean --" : "see --help",
-                    nearest != NULL ? nearest : "", nearest != NULL ? "?" : "");
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 1 + is_long, "="), word + 1 + is_long);
+    const struct option_habit *habit = option__find_habit(table, name);
+    bool meant = habit != NULL && is_long == (name[1] != '\0');
+    habit = meant ? habit : &NONE;
+    const char *nearest = meant || !is_long ? habit->option : option__find_nearest(table, name);
+    bool is_note = habit->note != NULL;
+    mistakes_report(reading->mistakes, table->about, "unknown option %s; %s%s%s%s%s", word,
+                    nearest != NULL ? "did you mean --"
+                    : is_note       ? ""
+                                    : "see --help",
+                    nearest != NULL ? nearest : "", nearest != NULL ? "?" : "",
+                    is_note && nearest != NULL ? " " : "", is_note ? habit->note : "");
     reading->words->unclear = true;
 }
 
@@ -220,8 +262,9 @@ static void option__read_one(struct option__reading *reading, const struct optio
         value = reading->argv[reading->at++];
     }
     if (!option__take(row, reading->options, value, &reason)) {
-        mistakes_report(reading->mistakes, reading->table->about, "--%s: %s", row->name,
-                        reason.text);
+        mistakes_report(reading->mistakes, reading->table->about, "--%s: %s%s%s", row->name,
+                        reason.text, row->hint != NULL ? "; " : "",
+                        row->hint != NULL ? row->hint : "");
     }
     reading->words->answered = row->kind == OPTION_ANSWER;
 }

@@ -45,6 +45,14 @@ struct option_row {
     bool (*set)(void *options, const char *value, struct error *error);
     void (*print_more)(FILE *file); /* of --help, behind help; NULL: no more */
     const char *key;                /* in the echo; NULL: it is not echoed */
+    const char *hint;               /* behind what is wrong with a value; NULL: nothing more */
+};
+
+/* What other programs call an option, for whoever comes from there. */
+struct option_habit {
+    const char *words;  /* with a space between; one letter is a short option, more a long one */
+    const char *option; /* the long name here; NULL: there is none, note says why */
+    const char *note;   /* NULL: nothing more to say */
 };
 
 /* clang-format off */
@@ -57,6 +65,8 @@ struct option_table {
     const struct option_row *rows;
     size_t rows_count;
     int help_column; /* where the descriptions begin */
+    const struct option_habit *habits;
+    size_t habits_count;
 };
 
 enum { OPTION_WORDS_MAX = 2 };

@@ -104,6 +104,55 @@ static void test_options_override_the_scenario(void **state)
     plan_close(&harness.plan);
 }
 
+static void test_the_rate_max_is_a_closed_loop(void **state)
+{
+    (void)state;
+    static const char OPEN[] =
+        "{ \"load\": { \"connections\": 2, \"arrival\": \"poisson\", \"late\": \"drop\","
+        "      \"max_catch_up_rate\": \"90/s\", \"rate\": \"50/s\" },"
+        "  \"behaviors\": [ { \"name\": \"a\", \"loop\": [ { \"request\": { \"name\": \"m\","
+        "    \"send\": { \"id\": 1, \"body\": { \"text\": \"x\" } } } } ] } ] }";
+    struct harness harness;
+    assert_made(&harness, OPEN, "--rate", "max");
+    assert_false(harness.plan.open_loop);
+    assert_int_equal(harness.plan.scenario->load.late, LATE_QUEUE);
+    plan_close(&harness.plan);
+    assert_made(&harness, STAGES, "-r", "max");
+    assert_false(harness.plan.open_loop);
+    assert_true(harness.plan.duration_ns == 40 * NS_PER_S);
+    plan_close(&harness.plan);
+    assert_true(make(&harness, SCENARIO, "-r", "max", "-r", "5", NULL));
+    assert_true(harness.plan.open_loop);
+    plan_close(&harness.plan);
+    assert_refused(SCENARIO, "or max: as many as the server answers; found \"most\"", "-r", "most");
+    assert_false(make(&harness, SCENARIO, "-r", "max", "--rate-per-connection", "5", NULL));
+    assert_non_null(strstr(told.text, "exclude each other"));
+}
+
+static void test_a_warm_up_that_leaves_nothing_is_shortened(void **state)
+{
+    (void)state;
+    static const char WARM[] =
+        "{ \"load\": { \"duration\": \"10s\", \"warmup\": \"1s\" },"
+        "  \"behaviors\": [ { \"name\": \"a\", \"loop\": [ { \"think\": \"1s\" } ] } ] }";
+    struct harness harness;
+    char note[PLAN_NOTE_BYTES_MAX] = "";
+    assert_made(&harness, WARM, "-d", "1s");
+    assert_true(harness.plan.scenario->load.warmup_ns == 100 * NS_PER_MS);
+    assert_true(harness.plan.warmup_asked_ns == NS_PER_S);
+    assert_true(plan_shortens_warmup(&harness.plan, note));
+    assert_string_equal(
+        note, "the scenario's warm-up of 1.00 s would leave nothing of a run of 1.00 s: it "
+              "is 100 ms now (--warmup chooses another)");
+    plan_close(&harness.plan);
+    assert_made(&harness, WARM, "-d", "1001ms"); /* something is left: as the scenario says */
+    assert_true(harness.plan.scenario->load.warmup_ns == NS_PER_S);
+    assert_false(plan_shortens_warmup(&harness.plan, note));
+    plan_close(&harness.plan);
+    assert_false(make(&harness, WARM, "-d", "1s", "--warmup", "1s", NULL)); /* both are asked for */
+    assert_non_null(strstr(told.text, "a warm-up of 1.00 s leaves nothing of a run of 1.00 s"));
+}
+
 /* A context holds the issuers of the system: targets of the same settings share one. */
 static void test_targets_of_the_same_tls_share_a_context(void **state)
 {
@@ -497,6 +546,8 @@ static void test_shortage_names_the_limit_and_the_way_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_rate_max_is_a_closed_loop),
+        cmocka_unit_test(test_a_warm_up_that_leaves_nothing_is_shortened),
         cmocka_unit_test(test_options_override_the_scenario),
         cmocka_unit_test(test_targets_of_the_same_tls_share_a_context),
         cmocka_unit_test(test_rate_per_connection_is_multiplied),

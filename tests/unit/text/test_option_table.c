@@ -45,7 +45,8 @@ static const struct option_row rows[] = {
     {"name", 0, "ID", OPTION_NAME, AT(name), .high = 4, .help = "e"},
     {"list", 0, "X", OPTION_LIST, AT(list), .count_place = offsetof(struct given, list_count),
      .high = 2, .help = "f"},
-    {"number", 'n', "N", OPTION_INTEGER, AT(number), .low = -1, .high = 9, .help = "g"},
+    {"number", 'n', "N", OPTION_INTEGER, AT(number), .low = -1, .high = 9, .help = "g",
+     .hint = "how many is --list"},
     {"numb-small", 0, "N", OPTION_INTEGER, AT(small), .high = 7, .key = "small", .help = "h"},
     {"rate", 0, "R", OPTION_RATE, AT(rate_per_s), .help = "i"},
     {"duration", 'd', "T", OPTION_DURATION, AT(duration_ns), .low = 1,
@@ -53,7 +54,13 @@ static const struct option_row rows[] = {
     {"size", 0, "BYTES", OPTION_SIZE, AT(bytes), .help = "k"},
     {"call", 0, "X", OPTION_CALL, .set = refuse, .help = "l"},
 };
-static const struct option_table table = {"program", rows, sizeof rows / sizeof rows[0], 14};
+static const struct option_habit habits[] = {
+    {"pace qps P", "rate", NULL},
+    {"z time", "duration", "It has a unit"},
+    {"batch b", NULL, "there are no batches"},
+};
+static const struct option_table table = {"program", rows,   sizeof rows / sizeof rows[0],
+                                          14,        habits, sizeof habits / sizeof habits[0]};
 
 static struct given given;
 static struct option_words words;
@@ -149,7 +156,8 @@ static void test_every_mistake_is_told(void **state)
     assert_said("--name 12345", "program: --name: expected 1 to 4 letters of a-z A-Z 0-9 - _ ., "
                                 "found \"12345\"\n");
     assert_said("--list 1 --list 2 --list 3", "program: --list: given more than 2 times\n");
-    assert_said("-n 10", "program: --number: expected a whole number from -1 to 9, found \"10\"\n");
+    assert_said("-n 10", "program: --number: expected a whole number from -1 to 9, found \"10\"; "
+                         "how many is --list\n");
     assert_said("--rate 0", "program: --rate: expected a rate above 0, at most 1000000000/s, found "
                             "\"0\"\n");
     assert_said("--rate 1e15/s", "program: --rate: expected a rate above 0 such as 20000/s, 90/m "
@@ -159,6 +167,23 @@ static void test_every_mistake_is_told(void **state)
     assert_said("--call me", "program: --call: not me\n");
     assert_int_equal(given.called, 1);
     assert_false(words.unclear);
+}
+
+static void test_words_of_other_programs_find_their_option(void **state)
+{
+    (void)state;
+    assert_said("--qps 5", "program: unknown option --qps; did you mean --rate?\n");
+    assert_said("--pace=5", "program: unknown option --pace=5; did you mean --rate?\n");
+    assert_true(words.unclear);
+    assert_said("-P", "program: unknown option -P; did you mean --rate?\n");
+    assert_said("-z", "program: unknown option -z; did you mean --duration? It has a unit\n");
+    assert_said("--batch", "program: unknown option --batch; there are no batches\n");
+    assert_said("-b", "program: unknown option -b; there are no batches\n");
+    /* A letter is no word, and part of a word is not the word. */
+    assert_said("--P", "program: unknown option --P; see --help\n");
+    assert_said("--qp", "program: unknown option --qp; see --help\n");
+    assert_said("--zz", "program: unknown option --zz; see --help\n");
+    assert_said("-p", "program: unknown option -p; see --help\n");
 }
 
 static void test_an_answer_ends_the_reading(void **state)
@@ -199,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_a_name_may_be_cut_where_it_is_one),
         cmocka_unit_test(test_words_stand_anywhere),
         cmocka_unit_test(test_every_mistake_is_told),
+        cmocka_unit_test(test_words_of_other_programs_find_their_option),
         cmocka_unit_test(test_an_answer_ends_the_reading),
         cmocka_unit_test(test_help_and_echo_follow_from_the_table),
     };
