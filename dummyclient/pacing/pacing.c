@@ -109,18 +109,9 @@ static double pacing__place(const struct pacing *pacing, const struct pacing_cur
                                               : (double)cursor->n + cursor->phase;
 }
 
-void pacing_locate(const struct pacing *pacing, struct pacing_cursor *cursor)
+/* When as many arrivals are expected to have come; the stage's last moment if that is later. */
+static int64_t pacing__time_in(const struct pacing_stage *stage, double place)
 {
-    double place = pacing__place(pacing, cursor);
-    if (place >= pacing->arrivals_total) {
-        cursor->time_ns = TIME_NEVER_NS;
-        return;
-    }
-    while (cursor->stage + 1 < pacing->stages_count &&
-           place >= pacing->stages[cursor->stage + 1].arrivals_before) {
-        cursor->stage++;
-    }
-    const struct pacing_stage *stage = &pacing->stages[cursor->stage];
     double within = place - stage->arrivals_before;
     double seconds = 0;
     if (within > 0) {
@@ -135,8 +126,28 @@ void pacing_locate(const struct pacing *pacing, struct pacing_cursor *cursor)
     double offset_ns = seconds * (double)NS_PER_S;
     int64_t length_ns = stage->end_ns - stage->start_ns;
     /* Rounding at the very end must not lead out of the stage. */
-    cursor->time_ns =
-        stage->start_ns + (offset_ns < (double)length_ns ? (int64_t)offset_ns : length_ns - 1);
+    return stage->start_ns + (offset_ns < (double)length_ns ? (int64_t)offset_ns : length_ns - 1);
+}
+
+void pacing_locate(const struct pacing *pacing, struct pacing_cursor *cursor)
+{
+    double place = pacing__place(pacing, cursor);
+    if (place >= pacing->arrivals_total) {
+        cursor->time_ns = TIME_NEVER_NS;
+        return;
+    }
+    while (cursor->stage + 1 < pacing->stages_count &&
+           place >= pacing->stages[cursor->stage + 1].arrivals_before) {
+        cursor->stage++;
+    }
+    cursor->time_ns = pacing__time_in(&pacing->stages[cursor->stage], place);
+}
+
+int64_t pacing_time_after(const struct pacing *pacing, const struct pacing_cursor *cursor,
+                          double arrivals)
+{
+    double place = pacing__place(pacing, cursor) + arrivals;
+    return pacing__time_in(&pacing->stages[cursor->stage], place);
 }
 
 static void pacing__begin(const struct pacing *pacing, struct pacing_cursor *cursor)

@@ -56,6 +56,10 @@ void pacing_advance(const struct pacing *pacing, struct pacing_cursor *cursor);
  * without working out its time (false: past the end, time_ns is TIME_NEVER_NS), then its time. */
 bool pacing_step(const struct pacing *pacing, struct pacing_cursor *cursor);
 void pacing_locate(const struct pacing *pacing, struct pacing_cursor *cursor);
+/* The time at which so many arrivals more are expected than before the cursor's (a half: halfway to
+ * the next one, where they are even), but no later than the last moment of its stage. */
+int64_t pacing_time_after(const struct pacing *pacing, const struct pacing_cursor *cursor,
+                          double arrivals);
 /* Skips `steps` arrivals; O(1) where arrivals are even. */
 bool pacing_skip(const struct pacing *pacing, struct pacing_cursor *cursor, uint64_t steps);
 /* Even arrivals only: the number of the first one of the cursor's stream at time_ns or later. */

@@ -174,6 +174,13 @@ uint32_t plan_count_below(const uint32_t *numbers, uint32_t count, uint32_t limi
 bool plan_deals_in_turn(const struct plan *plan);
 /* The first arrival of a connection's own (plan->each). */
 void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct pacing_cursor *cursor);
+/* When the arrival at the cursor is due on the side of a behavior, since t0: the arrival's time,
+ * and in a duet on one of the two sides half a gap later, by turns. Of those that are shared, and
+ * of connection i's own. */
+int64_t plan_shared_due_ns(const struct plan *plan, uint32_t behavior,
+                           const struct pacing_cursor *cursor);
+int64_t plan_own_due_ns(const struct plan *plan, uint32_t behavior, uint32_t connection,
+                        const struct pacing_cursor *cursor);
 /* Does the plan want connection i at a time since t0? */
 bool plan_wants(const struct plan *plan, uint32_t connection, int64_t time_ns);
 /* What follows is of connection `number` (plan_number()), whose side the destination says.

@@ -29,6 +29,7 @@ bool arrivals_open(struct arrivals *arrivals, const struct plan *plan, struct ar
     arrivals->behaviors_count = plan->behaviors_count;
     for (uint32_t b = 0; b < plan->behaviors_count; b++) {
         arrivals->behaviors[b].cursor.time_ns = TIME_NEVER_NS;
+        arrivals->behaviors[b].due_ns = TIME_NEVER_NS;
     }
     if (plan->each.arrivals_total > 0 && !arrivals_own_open(arrivals, error)) {
         arrivals_close(arrivals);
@@ -54,7 +55,6 @@ void arrivals_seat(struct arrivals *arrivals, struct arrivals_taker *taker, uint
         taker->own = &arrivals->own[index];
         taker->own->taker = taker;
     }
-    arrivals->behaviors[behavior].takers++;
     atomic_fetch_add(&arrivals->pool->queues[behavior].takers, 1);
 }
 
@@ -73,6 +73,14 @@ static bool arrivals__is_mine(const struct arrivals *arrivals, uint32_t behavior
     return plan_arrival_worker(plan, behavior, cursor->n, cursor->time_ns) == arrivals->worker;
 }
 
+/* The cursor has its time. */
+static void arrivals__set_due(struct arrivals *arrivals, uint32_t behavior)
+{
+    struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
+    own->due_ns = own->mine ? plan_shared_due_ns(arrivals->plan, behavior, &own->cursor)
+                            : own->cursor.time_ns;
+}
+
 /* Moves the cursor to the worker's next arrival. Stops after ARRIVALS_WALK_MAX others with `mine`
  * false and the time of the last one: the search continues when that time has come. */
 static void arrivals__seek(struct arrivals *arrivals, uint32_t behavior)
@@ -86,10 +94,11 @@ static void arrivals__seek(struct arrivals *arrivals, uint32_t behavior)
             break;
         }
         if (!pacing_step(pacing, &own->cursor)) {
-            return;
+            break;
         }
     }
     pacing_locate(pacing, &own->cursor);
+    arrivals__set_due(arrivals, behavior);
 }
 
 /* Dealt in turn: how many arrivals further the worker's next one is, by its next connection. */
@@ -105,13 +114,20 @@ static void arrivals__next(struct arrivals *arrivals, uint32_t behavior)
 {
     struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
     const struct pacing *pacing = &arrivals->plan->shared;
+    int64_t due_ns = own->due_ns;
     if (arrivals->in_turn) {
         if (pacing_skip(pacing, &own->cursor, arrivals__next_turn(arrivals, own))) {
             pacing_locate(pacing, &own->cursor);
         }
+        arrivals__set_due(arrivals, behavior);
     } else if (pacing_step(pacing, &own->cursor)) {
         arrivals__seek(arrivals, behavior);
+    } else {
+        arrivals__set_due(arrivals, behavior);
     }
+    /* One is not late because of the one before it: in a duet, two may be less than half a gap
+     * apart (Poisson), and the first be due half a gap later. */
+    own->due_ns = time_later_ns(due_ns, own->due_ns);
 }
 
 /* --- Who is free. */
@@ -195,6 +211,9 @@ void arrivals_start(struct arrivals *arrivals, int64_t t0_ns)
                    pacing_skip(&plan->shared, &own->cursor, arrivals->numbers[0])) {
             pacing_locate(&plan->shared, &own->cursor);
         }
+        if (arrivals->in_turn) {
+            arrivals__set_due(arrivals, b);
+        }
     }
     if (arrivals->own != NULL) {
         arrivals_own_start(arrivals);
@@ -203,10 +222,10 @@ void arrivals_start(struct arrivals *arrivals, int64_t t0_ns)
 
 /* --- Beginning. */
 
-/* The moment of the cursor's arrival; TIME_NEVER_NS past the end or the stop. */
+/* When the cursor's arrival is due; TIME_NEVER_NS past the end or the stop. */
 static int64_t arrivals__time(const struct arrivals *arrivals, uint32_t behavior)
 {
-    int64_t time_ns = arrivals->behaviors[behavior].cursor.time_ns;
+    int64_t time_ns = arrivals->behaviors[behavior].due_ns;
     if (arrivals->t0_ns == TIME_NEVER_NS || time_ns == TIME_NEVER_NS) {
         return TIME_NEVER_NS;
     }
@@ -350,28 +369,18 @@ static int64_t arrivals__begin_due_of(struct arrivals *arrivals, uint32_t behavi
     return next_ns;
 }
 
-/* Of two twins that both may have something to begin, the one that comes next: 0 or 1. The earlier
- * one; of two at the same time one and then the other. Where the worker has an even number of
- * connections, and plays them in turn, each would have the same place all the time: so the order
- * changes when all have had theirs. */
-static uint32_t arrivals__twin(const struct arrivals *arrivals, uint32_t first, bool *pair)
+/* Of two twins that both may have something to begin, the one that comes next: 0 or 1. */
+static uint32_t arrivals__twin(const struct arrivals *arrivals, uint32_t first)
 {
-    const struct arrivals_of_behavior *twins = &arrivals->behaviors[first];
     int64_t due_ns[PLAN_DUET_SIDES];
-    *pair = false;
     for (uint32_t side = 0; side < PLAN_DUET_SIDES; side++) {
-        if (!twins[side].mine) {
+        if (!arrivals->behaviors[first + side].mine) {
             return side; /* it must search first */
         }
         due_ns[side] = time_earlier_ns(arrivals__time(arrivals, first + side),
                                        arrivals__pooled_ns(arrivals, first + side));
     }
-    if (due_ns[0] != due_ns[1]) {
-        return due_ns[1] < due_ns[0];
-    }
-    *pair = true;
-    uint32_t takers = twins->takers > 0 ? twins->takers : 1;
-    return (uint32_t)((twins->pairs + twins->pairs / takers * (takers + 1)) % PLAN_DUET_SIDES);
+    return due_ns[1] < due_ns[0];
 }
 
 /* Two twins, each until nothing is left to do for it. */
@@ -381,12 +390,10 @@ static int64_t arrivals__begin_due_of_twins(struct arrivals *arrivals, uint32_t 
     uint32_t left[PLAN_DUET_SIDES] = {arrivals_max, arrivals_max};
     int64_t next_ns[PLAN_DUET_SIDES] = {ARRIVALS_AGAIN, ARRIVALS_AGAIN};
     while (next_ns[0] == ARRIVALS_AGAIN || next_ns[1] == ARRIVALS_AGAIN) {
-        bool pair = false;
         uint32_t side = next_ns[0] != ARRIVALS_AGAIN   ? 1
                         : next_ns[1] != ARRIVALS_AGAIN ? 0
-                                                       : arrivals__twin(arrivals, first, &pair);
+                                                       : arrivals__twin(arrivals, first);
         next_ns[side] = arrivals__begin_one(arrivals, first + side, now_ns, &left[side]);
-        arrivals->behaviors[first].pairs += pair && next_ns[side] == ARRIVALS_AGAIN;
     }
     return time_earlier_ns(next_ns[0], next_ns[1]);
 }

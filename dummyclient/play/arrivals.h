@@ -1,8 +1,8 @@
 /* A worker's part of the arrivals, and the connections that are free to take them.
  *
- * In a duet (plan_number()) both twins of a behavior have the same arrivals, and begin each at the
- * same due time. Where both can, they take turns in being first: on every worker, and for every
- * connection. One that cannot begin does not hold up the other.
+ * In a duet (plan_number()) both twins of a behavior have the same arrivals. One of them is due
+ * half a gap after the other; which one changes (plan/duet.c). Where many are late, they begin in
+ * the order in which they are due. One that cannot begin does not hold up the other.
  *
  * Two kinds. Shared arrivals belong to a behavior: any free connection of it plays them, the one
  * free the longest first. They are dealt to workers by their connections; where the worker's own
@@ -40,6 +40,7 @@ struct arrivals_taker {
 struct arrivals_own {
     struct timer_node node; /* first: a node is its stream. Not in the heap: it waits, or is over */
     struct pacing_cursor cursor;
+    int64_t due_ns; /* of the cursor's arrival, since t0 */
     struct arrivals_taker *taker;
     uint32_t number; /* of the connection */
     bool wanted;     /* the plan wants the connection at the cursor; false: not yet computed */
@@ -50,16 +51,15 @@ struct arrivals_own {
 
 struct arrivals_of_behavior {
     struct pacing_cursor cursor;
-    bool offered;  /* has offered its free ones to the pool */
-    bool mine;     /* the cursor is at an arrival of this worker and behavior; false: not yet */
-    uint32_t turn; /* plan_deals_in_turn(): which of the worker's connections it falls to */
+    int64_t due_ns; /* of the cursor's arrival, since t0 */
+    bool offered;   /* has offered its free ones to the pool */
+    bool mine;      /* the cursor is at an arrival of this worker and behavior; false: not yet */
+    uint32_t turn;  /* plan_deals_in_turn(): which of the worker's connections it falls to */
     struct arrivals_taker *free_first;
     struct arrivals_taker *free_last;
     struct arrivals_own *held_first; /* late ones that the run holds back, in order */
     struct arrivals_own *held_last;
     int64_t held_until_ns; /* when the first of them may begin */
-    uint32_t takers;       /* of the worker */
-    uint64_t pairs;        /* the first of two twins: arrivals that both could begin at a time */
 };
 
 struct arrivals {

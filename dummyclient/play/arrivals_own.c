@@ -37,22 +37,16 @@ static void arrivals_own__seek(const struct arrivals *arrivals, struct arrivals_
     pacing_locate(&plan->each, &own->cursor);
 }
 
-/* In a duet, the connections of a number are due at the same time: the one whose turn it is not to
- * be first comes a nanosecond later. */
-static int64_t arrivals_own__turn_ns(const struct arrivals *arrivals,
-                                     const struct arrivals_own *own)
-{
-    const struct plan *plan = arrivals->plan;
-    uint64_t turn = own->cursor.n + plan_number(plan, own->number) + own->taker->behavior;
-    return plan->sides > 1 ? (int64_t)(turn % PLAN_DUET_SIDES) : 0;
-}
-
 static void arrivals_own__schedule(struct arrivals *arrivals, struct arrivals_own *own)
 {
     if (own->cursor.time_ns != TIME_NEVER_NS) {
-        timer_heap_set(&arrivals->own_due, &own->node,
-                       arrivals->t0_ns + own->cursor.time_ns +
-                           arrivals_own__turn_ns(arrivals, own));
+        int64_t due_ns = own->cursor.time_ns;
+        if (own->wanted) {
+            due_ns =
+                plan_own_due_ns(arrivals->plan, own->taker->behavior, own->number, &own->cursor);
+        }
+        own->due_ns = time_later_ns(own->due_ns, due_ns);
+        timer_heap_set(&arrivals->own_due, &own->node, arrivals->t0_ns + own->due_ns);
     }
 }
 
@@ -154,7 +148,7 @@ static void arrivals_own__begin_held(struct arrivals *arrivals, uint32_t index, 
     for (; arrivals_max > 0 && behavior->held_first != NULL && now_ns >= behavior->held_until_ns;
          arrivals_max--) {
         struct arrivals_own *own = behavior->held_first;
-        int64_t time_ns = arrivals->t0_ns + own->cursor.time_ns;
+        int64_t time_ns = arrivals->t0_ns + own->due_ns;
         int64_t granted_ns = 0;
         if (own->taker->listed &&
             !arrivals_pool_may_catch_up(arrivals->pool, index, time_ns, now_ns, &granted_ns)) {
@@ -177,7 +171,7 @@ void arrivals_own_begin_due(struct arrivals *arrivals, int64_t now_ns, uint32_t 
     for (uint32_t left = arrivals_max;
          left > 0 && (node = timer_heap_pop(&arrivals->own_due, now_ns)) != NULL; left--) {
         struct arrivals_own *own = (struct arrivals_own *)node;
-        int64_t time_ns = arrivals->t0_ns + own->cursor.time_ns;
+        int64_t time_ns = arrivals->t0_ns + own->due_ns;
         if (time_ns >= arrivals->stop_ns) {
             continue; /* this one, and those after it, do not count */
         }
