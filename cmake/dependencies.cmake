@@ -92,6 +92,46 @@ else()
     message(STATUS "no OpenSSL 3 (Debian: libssl-dev; vcpkg: openssl): built without TLS")
 endif()
 
+# CivetWeb: the live page (--listen). Everything else is built without it. From its source it is one
+# file, without what is not used here: TLS, CGI, files.
+option(DUMMYLOAD_WEB "Serve a live page where CivetWeb is found or can be downloaded" ON)
+if(DUMMYLOAD_WEB AND NOT FETCHCONTENT_SOURCE_DIR_CIVETWEB)
+    # Debian's package of it for CMake names a program that is in another package, and stops there.
+    find_path(CIVETWEB_INCLUDE civetweb.h)
+    find_library(CIVETWEB_LIBRARY civetweb)
+    if(WIN32)
+        find_package(civetweb CONFIG QUIET)
+    endif()
+    if(TARGET civetweb::civetweb)
+        add_library(civetweb INTERFACE)
+        target_link_libraries(civetweb INTERFACE civetweb::civetweb)
+    elseif(CIVETWEB_INCLUDE AND CIVETWEB_LIBRARY)
+        add_library(civetweb INTERFACE)
+        target_include_directories(civetweb INTERFACE "${CIVETWEB_INCLUDE}")
+        target_link_libraries(civetweb INTERFACE "${CIVETWEB_LIBRARY}")
+    endif()
+endif()
+if(DUMMYLOAD_WEB AND NOT TARGET civetweb)
+    FetchContent_Declare(civetweb
+        URL https://github.com/civetweb/civetweb/archive/v1.15.tar.gz
+        URL_HASH SHA256=90a533422944ab327a4fbb9969f0845d0dba05354f9cacce3a5005fa59f593b9)
+    FetchContent_GetProperties(civetweb)
+    if(NOT civetweb_POPULATED)
+        FetchContent_Populate(civetweb)
+    endif()
+    add_library(civetweb STATIC "${civetweb_SOURCE_DIR}/src/civetweb.c")
+    target_include_directories(civetweb SYSTEM PUBLIC "${civetweb_SOURCE_DIR}/include")
+    target_compile_definitions(civetweb PRIVATE NO_SSL NO_CGI NO_FILES NO_CACHING USE_IPV6 NDEBUG)
+    target_compile_options(civetweb PRIVATE $<IF:$<C_COMPILER_ID:MSVC>,/w,-w>)
+    target_link_libraries(civetweb PUBLIC Threads::Threads)
+    if(WIN32)
+        target_link_libraries(civetweb PUBLIC ws2_32)
+    endif()
+endif()
+if(NOT TARGET civetweb)
+    message(STATUS "no CivetWeb: built without the live page (--listen)")
+endif()
+
 # MPI: dummyclient-mpi, which plays a load from many machines. Everything else is built without it.
 # The mingw build on Linux would find the Linux one.
 option(DUMMYLOAD_MPI "Build dummyclient-mpi where an MPI is found" ON)

@@ -11,11 +11,12 @@
 #include "plan/plan.h"
 #include "report/ending.h"
 #include "report/outputs.h"
-#include "show/ndjson.h"
+#include "show/feed.h"
 #include "system/host.h"
 #include "system/stop.h"
 #include "trace/trace_output.h"
 
+#include <cjson/cJSON.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -73,7 +74,7 @@ static void client__await_reports(struct run *run, struct fleet *fleet)
 
 /* The leader, or a program that is alone: the figures of all, judged and written. */
 static int client__conclude(const struct plan *plan, struct run *run, struct fleet *fleet,
-                            struct ndjson *ndjson)
+                            struct feed *feed)
 {
     static struct verdict verdict; /* large: a line per threshold */
     struct error error = {""};
@@ -85,13 +86,13 @@ static int client__conclude(const struct plan *plan, struct run *run, struct fle
             fleet_measure_drift(fleet);
         }
         if (!hosts_gather(plan, run, &own, fleet, &error)) {
-            return ending_fail(error.text, ndjson);
+            return ending_fail(error.text, feed);
         }
         if (run->end != RUN_RANK_LOST) {
             fleet_leave(fleet); /* before the writing, which may take a while */
         }
     }
-    return ending_play(plan, run, &verdict, ndjson);
+    return ending_play(plan, run, &verdict, feed);
 }
 
 /* Another rank than the leader: its share, which it judges and hands over. */
@@ -170,7 +171,7 @@ static bool client__close_trace(struct trace_output *trace)
     return whole;
 }
 
-static int client__run(const struct plan *plan, struct fleet *fleet, struct ndjson *ndjson)
+static int client__run(const struct plan *plan, struct fleet *fleet, struct feed *feed)
 {
     const struct options *options = plan->options;
     struct error error = {""};
@@ -180,9 +181,9 @@ static int client__run(const struct plan *plan, struct fleet *fleet, struct ndjs
     bool on_stderr = options->traces && options->trace_path == NULL;
     bool progress = leader && options->progress && !options->quiet && !on_stderr;
     if (!client__open_trace(plan, &trace, &error) ||
-        !supervisor_run(&run, plan, fleet, progress, ndjson, trace, &error)) {
+        !supervisor_run(&run, plan, fleet, progress, feed, trace, &error)) {
         if (leader) {
-            return ending_fail(error.text, ndjson);
+            return ending_fail(error.text, feed);
         }
         client__hand_over_failure(fleet, error.text);
         return client__leave(fleet);
@@ -193,7 +194,7 @@ static int client__run(const struct plan *plan, struct fleet *fleet, struct ndjs
         run_close(&run);
         return client__leave(fleet);
     }
-    int code = client__conclude(plan, &run, fleet, ndjson);
+    int code = client__conclude(plan, &run, fleet, feed);
     run_close(&run);
     return code == EXIT_OK && !traced ? EXIT_FAILED : code;
 }
@@ -218,24 +219,61 @@ static void client__warn(void *context)
     }
 }
 
-/* With the checks and the stream of records that the leader, or a single program, needs. */
-static int client__run_with_outputs(struct plan *plan, struct fleet *fleet)
+/* Where the page is, for a person; with what it takes to control the run from there. */
+static void client__print_page(void *context)
+{
+    const struct web *web = context;
+    const char *token = web_token(web);
+    fprintf(stderr, "dummyclient: live page at %s%s%s\n", web_url(web),
+            token == NULL ? "" : "?token=", token == NULL ? "" : token);
+}
+
+static bool client__open_page(const struct plan *plan, struct feed *feed, struct error *error)
 {
     const struct options *options = plan->options;
+    struct web_options wanted = {.listen = options->listen, .token = options->listen_token};
+    feed->web = web_open(&wanted, error);
+    if (feed->web == NULL) {
+        return false;
+    }
+    struct cJSON *json = plan_to_json(plan);
+    char *text = cJSON_PrintUnformatted(json);
+    if (text != NULL) {
+        web_put(feed->web, WEB_PLAN, text, strlen(text));
+    }
+    cJSON_free(text);
+    cJSON_Delete(json);
+    if (!options->quiet && !output_print(client__print_page, feed->web)) {
+        output_leave(EXIT_INTERRUPTED);
+    }
+    return true;
+}
+
+/* With the checks, the stream of records and the live page that the leader, or a single program,
+ * needs. */
+static int client__run_with_outputs(struct plan *plan, struct fleet *fleet)
+{
+    static struct ndjson ndjson;
+    static struct feed feed;
+    const struct options *options = plan->options;
+    struct error error = {""};
     plan_reach_targets(plan);
     if (!output_print(client__warn, plan)) {
         output_leave(EXIT_INTERRUPTED);
     }
-    if (!fleet_is_leader(fleet) || options->ndjson_path == NULL) {
-        return client__run(plan, fleet, NULL);
-    }
-    static struct ndjson ndjson;
-    struct error error = {""};
-    if (!ndjson_open(&ndjson, options->ndjson_path, plan, &error)) {
+    bool leader = fleet_is_leader(fleet);
+    if (leader && options->listen != NULL && !client__open_page(plan, &feed, &error)) {
         output_complain(error.text);
         return EXIT_FAILED;
     }
-    return client__run(plan, fleet, &ndjson);
+    if (leader && options->ndjson_path != NULL) {
+        if (!ndjson_open(&ndjson, options->ndjson_path, &error)) {
+            output_complain(error.text);
+            return EXIT_FAILED;
+        }
+        feed.ndjson = &ndjson;
+    }
+    return client__run(plan, fleet, feed.ndjson != NULL || feed.web != NULL ? &feed : NULL);
 }
 
 /* Do all ranks mean the same? problem: why this one cannot play; empty: it can. Returns EXIT_OK, or

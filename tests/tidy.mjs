@@ -171,7 +171,8 @@ const PURE = /^(shared\/(proto|tls)|dummyclient\/(scenario|program|vm|pacing))(\
  * server and the client not each other. CONTRIBUTING.md has the picture. */
 const FOLDERS = [
   'shared/dummyload', 'shared/core', 'shared/system', 'shared/text', 'shared/files', 'shared/net',
-  'shared/proto', 'shared/tls', 'shared/tls/openssl', 'shared/tls/none',
+  'shared/proto', 'shared/tls', 'shared/tls/openssl', 'shared/tls/none', 'shared/web',
+  'shared/web/civetweb', 'shared/web/none',
   'shared/cport', 'shared/cport/linux', 'shared/cport/uring', 'shared/cport/epoll',
   'shared/cport/iocp', 'shared/results',
   'server/sessions', 'server/handlers', 'server/run', 'server/models/common', 'server/models',

@@ -5,7 +5,7 @@
 #include "play/control.h"
 #include "play/worker.h"
 #include "show/console.h"
-#include "show/ndjson.h"
+#include "show/feed.h"
 #include "system/stop.h"
 #include "system/thread.h"
 #include "trace/trace_output.h"
@@ -37,7 +37,7 @@ struct supervisor {
     uint32_t started_count;
     struct fleet *fleet;
     struct console console;
-    struct ndjson *ndjson;      /* NULL: off. The caller's */
+    struct feed *feed;          /* NULL: off. The caller's */
     struct trace_output *trace; /* the same */
     struct fleet_status own;    /* of this tick */
     struct fleet_status whole;  /* the same with the others'; on a member as own */
@@ -328,7 +328,7 @@ static void supervisor__show(struct supervisor *supervisor, int64_t now_ns)
     int64_t since_ns =
         t0_ns == TIME_NEVER_NS || now_ns < t0_ns ? supervisor->run->origin_ns : t0_ns;
     console_tick(&supervisor->console, phase, now_ns - since_ns, supervisor->view, now_ns);
-    ndjson_tick(supervisor->ndjson, phase, supervisor->view, now_ns);
+    feed_tick(supervisor->feed, phase, supervisor->view, now_ns);
 }
 
 /* Compares the wall clock with the monotonic one: a step means that the time was set, or that the
@@ -591,10 +591,10 @@ static bool supervisor__open(struct supervisor *supervisor, struct error *error)
 }
 
 bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *fleet, bool progress,
-                    struct ndjson *ndjson, struct trace_output *trace, struct error *error)
+                    struct feed *feed, struct trace_output *trace, struct error *error)
 {
     struct supervisor supervisor = {
-        .plan = plan, .run = run, .fleet = fleet, .ndjson = ndjson, .trace = trace};
+        .plan = plan, .run = run, .fleet = fleet, .feed = feed, .trace = trace};
     supervisor.view = &supervisor.whole.view;
     *run = (struct run){.t0_ns = TIME_NEVER_NS, .gather_until_ns = TIME_NEVER_NS};
     thread_prefer_latency(); /* late ticks mean that this program gets no CPU */
@@ -605,7 +605,7 @@ bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *flee
         run_close(run);
         return false;
     }
-    ndjson_begin(ndjson, run->origin_ns);
+    feed_begin(feed, plan, run->origin_ns);
     if (!supervisor__start(&supervisor, error)) {
         console_close(&supervisor.console, SUPERVISOR_OUTPUT_WITHIN_NS);
         supervisor__close(&supervisor);
@@ -621,7 +621,7 @@ bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *flee
         return false;
     }
     supervisor__read(&supervisor, 0);
-    ndjson_finish(ndjson, supervisor.view, run->end_ns);
+    feed_finish(feed, supervisor.view, run->end_ns);
     supervisor__print_logs(&supervisor);
     trace_output_tick(trace);
     console_close(&supervisor.console, SUPERVISOR_OUTPUT_WITHIN_NS);

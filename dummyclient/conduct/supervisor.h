@@ -6,12 +6,12 @@
 #include "conduct/run.h"
 #include "fleet/fleet.h"
 
-struct ndjson;
+struct feed;
 struct trace_output;
 
-/* Plays the plan, or this program's share of it. ndjson and trace may be NULL. progress: show the
+/* Plays the plan, or this program's share of it. feed and trace may be NULL. progress: show the
  * live line.
  * False only when nothing was played for lack of memory, threads or another rank; then *error says
  * why. */
 bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *fleet, bool progress,
-                    struct ndjson *ndjson, struct trace_output *trace, struct error *error);
+                    struct feed *feed, struct trace_output *trace, struct error *error);

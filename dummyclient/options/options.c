@@ -179,6 +179,12 @@ static const struct option_row OPTIONS_ROWS[] = {
      .help = "the final figures as OpenMetrics text\n"
              "(one of the three may be -, standard output; the summary goes\n"
              "to standard error then)"},
+    {"listen", 0, "HOST:PORT", OPTION_TEXT, AT(listen),
+     .help = "serve a live page of the run, /metrics for Prometheus and more, as\n"
+             "in 127.0.0.1:9900 (port 0: a free one, which is printed)"},
+    {"listen-token", 0, "TOKEN", OPTION_NAME, AT(listen_token), .high = OPTIONS_TEXT_BYTES_MAX - 1,
+     .help = "what controlling the run from there needs; default: none on a\n"
+             "loopback address, else one is made up and printed"},
     {"run-id", 0, "ID", OPTION_NAME, AT(run_id), .high = OPTIONS_TEXT_BYTES_MAX - 1,
      .help = "ties this result to the server's; default: made up"},
     {"threshold", 0, "EXPR", OPTION_LIST, LIST_AT(thresholds),

@@ -7,6 +7,7 @@
 #include "report/report.h"
 #include "report/summary.h"
 #include "system/stop.h"
+#include "text/json.h"
 
 #include <cjson/cJSON.h>
 
@@ -16,6 +17,8 @@
  * user who has asked to stop does not wait as long. */
 static const int64_t ENDING_NDJSON_WITHIN_NS = 10 * NS_PER_S;
 static const int64_t ENDING_NDJSON_STOPPED_NS = 1 * NS_PER_S;
+/* For readers of the live page that take what they are given. */
+static const int64_t ENDING_PAGE_WITHIN_NS = 2 * NS_PER_S;
 
 /* Of the process's only run: a thread that is stuck in printing it may outlive the function. */
 static struct ending {
@@ -105,33 +108,56 @@ static void ending__print(void *context)
     ending__complain(&ending.ndjson_error);
 }
 
-static bool ending__end_stream(struct ndjson *ndjson)
+/* The readers of the live page get what became of the run. */
+static void ending__end_page(struct web *web, int code)
+{
+    struct cJSON *end = cJSON_CreateObject();
+    json_add_u64(end, "exit_code", (uint64_t)code);
+    if (ending.verdict != NULL) {
+        struct cJSON *failures = json_add_item(end, "failures", cJSON_CreateArray());
+        json_add_bool(end, "valid", ending.verdict->valid);
+        for (uint32_t i = 0; i < ending.verdict->failures_count; i++) {
+            json_append_item(failures, cJSON_CreateString(ending.verdict->failures[i]));
+        }
+    } else {
+        json_add_text(end, "error", ending.reason);
+    }
+    char *text = cJSON_PrintUnformatted(end);
+    web_close(web, text, ENDING_PAGE_WITHIN_NS);
+    cJSON_free(text);
+    cJSON_Delete(end);
+}
+
+static bool ending__end_feed(struct feed *feed, int code)
 {
     bool stopped = stop_requests() > 0;
-    return ndjson == NULL ||
-           ndjson_close(ndjson, stopped ? ENDING_NDJSON_STOPPED_NS : ENDING_NDJSON_WITHIN_NS,
+    if (feed != NULL && feed->web != NULL) {
+        ending__end_page(feed->web, code);
+    }
+    return feed == NULL || feed->ndjson == NULL ||
+           ndjson_close(feed->ndjson, stopped ? ENDING_NDJSON_STOPPED_NS : ENDING_NDJSON_WITHIN_NS,
                         &ending.ndjson_error);
 }
 
 int ending_play(const struct plan *plan, struct run *run, struct verdict *verdict,
-                struct ndjson *ndjson)
+                struct feed *feed)
 {
     verdict_reach(verdict, plan, run);
     ending = (struct ending){.plan = plan, .run = run, .verdict = verdict};
     int code = verdict_exit_code(verdict, plan, run);
     /* Before printing, which a slow terminal delays: the process may be killed while it prints. */
     ending__write(false);
-    bool whole = ending__end_stream(ndjson);
+    bool whole = ending__end_feed(feed, code);
     if (!output_print(ending__print, NULL)) {
         output_leave(code);
     }
     return (ending.failed || !whole) && code != EXIT_INTERRUPTED ? EXIT_FAILED : code;
 }
 
-int ending_fail(const char *reason, struct ndjson *ndjson)
+int ending_fail(const char *reason, struct feed *feed)
 {
     ending = (struct ending){.reason = reason};
-    ending__end_stream(ndjson);
+    ending__end_feed(feed, EXIT_FAILED);
     if (!output_print(ending__print, NULL)) {
         output_leave(EXIT_FAILED);
     }

@@ -4,12 +4,12 @@
 #include "conduct/run.h"
 #include "judge/verdict.h"
 #include "plan/plan.h"
-#include "show/ndjson.h"
+#include "show/feed.h"
 
-/* Writes the files, ends the stream (NULL: there is none) and prints the summary; returns the exit
+/* Writes the files, ends the feed (NULL: there is none) and prints the summary; returns the exit
  * code. Printing may wait for a stopped terminal or reader until a stop is requested; then the
  * process exits immediately (output_leave()). */
 int ending_play(const struct plan *plan, struct run *run, struct verdict *verdict,
-                struct ndjson *ndjson);
+                struct feed *feed);
 /* The same for a run that could not be played. */
-int ending_fail(const char *reason, struct ndjson *ndjson);
+int ending_fail(const char *reason, struct feed *feed);

@@ -41,6 +41,8 @@ void thread_yield(void);
 /* Asks the system to wake the calling thread exactly when its waits end (and, on Windows, to let it
  * run soon), as far as that takes no privilege. A wish: what is refused is left as it was. */
 void thread_prefer_latency(void);
+/* The opposite: the calling thread runs when others do not want the CPU. */
+void thread_give_way(void);
 /* CPUs this process may run on, at least 1. */
 int thread_cpu_count(void);
 /* CPUs of the machine. */
@@ -49,6 +51,8 @@ int thread_cpu_count_machine(void);
 void mutex_open(struct mutex *mutex);
 void mutex_close(struct mutex *mutex);
 void mutex_lock(struct mutex *mutex);
+/* False: another thread has it. */
+bool mutex_try_lock(struct mutex *mutex);
 void mutex_unlock(struct mutex *mutex);
 
 void condition_open(struct condition *condition);

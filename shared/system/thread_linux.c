@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(pthread_mutex_t) <= sizeof(((struct mutex *)0)->u.storage),
@@ -89,6 +90,12 @@ void thread_prefer_latency(void)
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 }
 
+void thread_give_way(void)
+{
+    /* On Linux a nice value is a thread's, and 0 is the calling one (setpriority(2), NOTES). */
+    setpriority(PRIO_PROCESS, 0, 15);
+}
+
 void thread_yield(void)
 {
     sched_yield();
@@ -130,6 +137,11 @@ void mutex_close(struct mutex *mutex)
 void mutex_lock(struct mutex *mutex)
 {
     must(pthread_mutex_lock(mutex__inner(mutex)) == 0);
+}
+
+bool mutex_try_lock(struct mutex *mutex)
+{
+    return pthread_mutex_trylock(mutex__inner(mutex)) == 0;
 }
 
 void mutex_unlock(struct mutex *mutex)

@@ -50,6 +50,11 @@ void thread_prefer_latency(void)
     SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_ABOVE_NORMAL);
 }
 
+void thread_give_way(void)
+{
+    SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_LOWEST);
+}
+
 void thread_yield(void)
 {
     SwitchToThread();
@@ -95,6 +100,11 @@ void mutex_close(struct mutex *mutex)
 void mutex_lock(struct mutex *mutex)
 {
     AcquireSRWLockExclusive(mutex__lock_of(mutex));
+}
+
+bool mutex_try_lock(struct mutex *mutex)
+{
+    return TryAcquireSRWLockExclusive(mutex__lock_of(mutex)) != 0;
 }
 
 void mutex_unlock(struct mutex *mutex)

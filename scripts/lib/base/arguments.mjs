@@ -12,7 +12,8 @@ export const CLIENT_SHORT = { H: '--host', p: '--port', c: '--connections', r: '
 export const CLIENT_VALUES = new Set(['--host', '--port', '--target', '--duet', '--connections',
   '--connect-rate', '--connect-timeout', '--rate', '--rate-per-connection', '--duration',
   '--warmup', '--threads', '--seed', '--set', '--source', '--out', '--ndjson', '--run-id',
-  '--openmetrics', '--threshold', '--io', '--spin', '--codec', '--trace', '--tls-ca']);
+  '--openmetrics', '--threshold', '--io', '--spin', '--codec', '--trace', '--tls-ca', '--listen',
+  '--listen-token']);
 export const CLIENT_FLAGS = new Set(['--no-strict', '--check', '--busy-poll', '--quiet',
   '--no-progress', '--screen', '--version', '--help', '--tls', '--insecure']);
 

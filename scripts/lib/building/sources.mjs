@@ -1,6 +1,6 @@
 // Sources of libraries that this system has no package of (HdrHistogram_c), or none for the
-// Windows build (cJSON, cmocka, OpenSSL), fetched through the system's package managers into
-// build/deps; and Node.js for Windows, which the tests run under Wine.
+// Windows build (cJSON, cmocka, CivetWeb, OpenSSL), fetched through the system's package managers
+// into build/deps; and Node.js for Windows, which the tests run under Wine.
 //
 // Where a route does not exist, the folder stays away: CMake downloads a library's pinned release,
 // and the tests that need Node.js for Windows are skipped.
@@ -25,6 +25,7 @@ const SOURCES = {
   hdr_histogram: { proof: 'src/hdr_histogram.c', variable: 'DUMMYLOAD_HDR_HISTOGRAM' },
   cjson: { proof: 'cJSON.c', variable: 'DUMMYLOAD_CJSON' },
   cmocka: { proof: 'src/cmocka.c', variable: 'DUMMYLOAD_CMOCKA' },
+  civetweb: { proof: 'src/civetweb.c', variable: 'DUMMYLOAD_CIVETWEB' },
   openssl: { proof: 'lib/libssl.a', variable: 'DUMMYLOAD_OPENSSL' },
   windows_node: { proof: 'node.exe' },
 };
@@ -224,9 +225,9 @@ export async function prepareSources(windows, say) {
     await attempt('HdrHistogram_c', () => fetchPackage(HDR_HISTOGRAM, 'hdr_histogram'), say,
       BY_CMAKE);
   }
-  const missing = ['cjson', 'cmocka'].filter((name) => windows && !sourcePresent(name));
+  const missing = ['cjson', 'cmocka', 'civetweb'].filter((name) => windows && !sourcePresent(name));
   if (missing.length && fs.existsSync('/usr/bin/apt-get')) {
-    say(`fetching the sources of ${missing.join(' and ')} (apt-get source) ...`);
+    say(`fetching the sources of ${missing.join(', ')} (apt-get source) ...`);
     await attempt(missing.join(', '), () => fetchDebianSources(missing), say, BY_CMAKE);
   }
   if (windows && !sourcePresent('openssl') && fs.existsSync('/usr/bin/apt-get')) {

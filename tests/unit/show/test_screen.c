@@ -2,7 +2,7 @@
 #include "client_harness.h"
 
 #include "files/file.h"
-#include "show/ndjson.h"
+#include "show/record.h"
 #include "show/screen.h"
 
 static const char SCENARIO[] =
@@ -234,21 +234,15 @@ static void test_last_second_and_so_far_are_apart(void **state)
 static void test_nothing_answered_is_not_zero(void **state)
 {
     struct fixture *fixture = *state;
-    struct ndjson ndjson;
+    struct record record;
+    struct json_text line = {0};
     screen_line(&fixture->moment, fixture->text, sizeof fixture->text);
     assert_shows(fixture, "p50 - p99 -,");
 
-    struct error error;
-    char *data = NULL;
-    size_t bytes = 0;
-    assert_true(ndjson_open(&ndjson, "test_screen.ndjson", &fixture->harness.plan, &error));
-    ndjson_begin(&ndjson, 0);
-    ndjson_tick(&ndjson, PHASE_RUNNING, &fixture->now, NS_PER_S);
-    assert_true(ndjson_close(&ndjson, 10 * NS_PER_S, &error));
-    assert_true(file_read("test_screen.ndjson", 4096, &data, &bytes, &error));
-    assert_non_null(strstr(data, "\"response_p50_ns\":null,\"response_p99_ns\":null,"));
-    free(data);
-    remove("test_screen.ndjson");
+    record_begin(&record, &fixture->harness.plan, 0);
+    record_make(&record, PHASE_RUNNING, &fixture->now, NS_PER_S, &line);
+    assert_non_null(strstr(line.text, "\"response_p50_ns\":null,\"response_p99_ns\":null,"));
+    free(line.text);
 }
 
 /* A screen that is higher than its terminal scrolls, and leaves a copy behind every second. */

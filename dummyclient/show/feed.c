@@ -1,0 +1,57 @@
+#include "show/feed.h"
+
+#include "core/clock.h"
+
+#include <stdlib.h>
+
+void feed_begin(struct feed *feed, const struct plan *plan, int64_t origin_ns)
+{
+    for (uint32_t i = 0; feed != NULL && i < WEB_TIERS; i++) {
+        record_begin(&feed->records[i], plan, origin_ns);
+    }
+}
+
+static void feed__put(struct feed *feed, enum run_phase phase, const struct live_view *view,
+                      int64_t now_ns)
+{
+    feed->seconds++;
+    for (uint32_t i = 0; i < WEB_TIERS; i++) {
+        bool due = feed->seconds % web_tier_period_s(i) == 0;
+        if (!due || (i > 0 && feed->web == NULL)) {
+            continue;
+        }
+        struct json_text line = {0};
+        record_make(&feed->records[i], phase, view, now_ns, &line);
+        if (i == 0 && feed->ndjson != NULL) {
+            ndjson_put(feed->ndjson, &line);
+        }
+        if (feed->web != NULL) {
+            web_publish(feed->web, i, line.failed ? NULL : line.text, line.bytes);
+        }
+        free(line.text);
+    }
+}
+
+void feed_tick(struct feed *feed, enum run_phase phase, const struct live_view *view,
+               int64_t now_ns)
+{
+    if (feed == NULL) {
+        return;
+    }
+    const struct record *record = &feed->records[0];
+    int64_t since_ns = now_ns - record->made_ns;
+    int64_t seconds = (now_ns - record->origin_ns) / NS_PER_S;
+    /* At whole seconds; not twice at once behind a turn that came late. */
+    if (since_ns >= NS_PER_S / 2 && seconds > (record->made_ns - record->origin_ns) / NS_PER_S) {
+        feed__put(feed, phase, view, now_ns);
+    } else if (feed->web != NULL) {
+        web_flush(feed->web);
+    }
+}
+
+void feed_finish(struct feed *feed, const struct live_view *view, int64_t now_ns)
+{
+    if (feed != NULL) {
+        feed__put(feed, PHASE_ENDED, view, now_ns);
+    }
+}

@@ -1,0 +1,147 @@
+#include "web/request.h"
+
+#include "text/ip_range.h"
+
+#include <string.h>
+
+enum { WEB_HOST_BYTES_MAX = 256 };
+
+static const struct {
+    const char *method;
+    const char *path;
+} WEB_ROUTE_ROWS[WEB_ROUTES] = {
+    [WEB_ROUTE_PAGE] = {"GET", "/"},
+    [WEB_ROUTE_EVENTS] = {"GET", "/events"},
+    [WEB_ROUTE_METRICS] = {"GET", "/metrics"},
+    [WEB_ROUTE_PLAN] = {"GET", "/plan"},
+    [WEB_ROUTE_SCENARIO] = {"GET", "/scenario"},
+    [WEB_ROUTE_CONTROL] = {"POST", "/control"},
+};
+
+/* The host of "HOST", "HOST:PORT", "[IPV6]" or "[IPV6]:PORT", without brackets. */
+static bool request__host(const char *text, char host[WEB_HOST_BYTES_MAX])
+{
+    const char *begin = text[0] == '[' ? text + 1 : text;
+    size_t bytes = strcspn(begin, text[0] == '[' ? "]" : ":");
+    const char *rest = begin + bytes;
+    uint16_t port;
+    if (text[0] == '[') {
+        if (*rest != ']') {
+            return false;
+        }
+        rest++;
+    }
+    if (bytes == 0 || bytes >= WEB_HOST_BYTES_MAX ||
+        (*rest != '\0' && (*rest != ':' || !ip_parse_port(rest + 1, &port)))) {
+        return false;
+    }
+    memcpy(host, begin, bytes);
+    host[bytes] = '\0';
+    return true;
+}
+
+/* ASCII letters are alike in both cases; "" and NULL are no name. */
+static bool request__is_name(const char *host, const char *name)
+{
+    if (name == NULL || name[0] == '\0') {
+        return false;
+    }
+    for (; *host != '\0' && *name != '\0'; host++, name++) {
+        char a = *host >= 'A' && *host <= 'Z' ? (char)(*host + 32) : *host;
+        char b = *name >= 'A' && *name <= 'Z' ? (char)(*name + 32) : *name;
+        if (a != b) {
+            return false;
+        }
+    }
+    return *host == '\0' && *name == '\0';
+}
+
+bool web_host_is_own(const char *text, const struct web_rules *rules)
+{
+    char host[WEB_HOST_BYTES_MAX];
+    struct ip ip;
+    return text != NULL && request__host(text, host) &&
+           (ip_parse(host, &ip) || request__is_name(host, "localhost") ||
+            request__is_name(host, rules->host) || request__is_name(host, rules->name));
+}
+
+/* "http://" and the Host, as a browser writes the origin of our own page. */
+static bool request__is_origin_own(const char *origin, const char *host)
+{
+    static const char SCHEME[] = "http://";
+    return host != NULL && strncmp(origin, SCHEME, sizeof SCHEME - 1) == 0 &&
+           request__is_name(origin + sizeof SCHEME - 1, host);
+}
+
+/* In a time that does not depend on where they differ. */
+static bool request__is_secret(const char *given, size_t bytes, const char *secret)
+{
+    size_t secret_bytes = strlen(secret);
+    unsigned char differs = bytes != secret_bytes;
+    for (size_t i = 0; i < bytes; i++) {
+        differs |= (unsigned char)(given[i] ^ secret[secret_bytes == 0 ? 0 : i % secret_bytes]);
+    }
+    return !differs && bytes > 0;
+}
+
+/* "Authorization: Bearer TOKEN", or token=TOKEN in the query. */
+static bool request__has_token(const struct web_request *request, const char *token)
+{
+    static const char BEARER[] = "Bearer ";
+    static const char KEY[] = "token=";
+    const char *given = request->authorization;
+    if (token == NULL) {
+        return false;
+    }
+    if (given != NULL && strncmp(given, BEARER, sizeof BEARER - 1) == 0) {
+        given += sizeof BEARER - 1;
+        return request__is_secret(given, strlen(given), token);
+    }
+    for (given = request->query; given != NULL && *given != '\0';) {
+        size_t bytes = strcspn(given, "&");
+        if (bytes >= sizeof KEY - 1 && strncmp(given, KEY, sizeof KEY - 1) == 0) {
+            return request__is_secret(given + sizeof KEY - 1, bytes - (sizeof KEY - 1), token);
+        }
+        given += bytes + (given[bytes] == '&');
+    }
+    return false;
+}
+
+static int request__route(const struct web_request *request, enum web_route *route,
+                          const char **reason)
+{
+    for (int i = 0; i < WEB_ROUTES; i++) {
+        if (strcmp(request->path, WEB_ROUTE_ROWS[i].path) == 0) {
+            bool head = strcmp(request->method, "HEAD") == 0;
+            *route = (enum web_route)i;
+            *reason = i == WEB_ROUTE_CONTROL ? "this is for POST" : "this is for GET";
+            return strcmp(head ? "GET" : request->method, WEB_ROUTE_ROWS[i].method) == 0 ? 200
+                                                                                         : 405;
+        }
+    }
+    *reason = "nothing is here: there are /, /events, /metrics, /plan, /scenario and /control";
+    return 404;
+}
+
+int web_request_judge(const struct web_request *request, const struct web_rules *rules,
+                      enum web_route *route, const char **reason)
+{
+    bool trusted = request__has_token(request, rules->token);
+    if (!trusted && !web_host_is_own(request->host, rules)) {
+        *reason = "the Host is neither an address nor a name of this machine: use its address, or "
+                  "the token (Authorization: Bearer TOKEN)";
+        return 403;
+    }
+    if (!trusted && request->origin != NULL &&
+        !request__is_origin_own(request->origin, request->host)) {
+        *reason = "the request comes from a page of another site (Origin)";
+        return 403;
+    }
+    int status = request__route(request, route, reason);
+    if (status == 200 && *route == WEB_ROUTE_CONTROL && rules->token != NULL && !trusted) {
+        *reason = "control needs the token that was printed at the start, or given as "
+                  "--listen-token: Authorization: Bearer TOKEN";
+        return 401;
+    }
+    return status;
+}

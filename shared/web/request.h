@@ -1,0 +1,44 @@
+/* What a request may have: pure, so that its tests need no sockets.
+ *
+ * A page of another site that the user has open in the same browser can send requests to us, too,
+ * and with a name that it lets resolve to our address (DNS rebinding) even read the answers. So the
+ * Host must be an address, localhost or a name that this program knows as its own, and a request
+ * that says which page it comes from (Origin) must come from ours. Who shows the token is no such
+ * page, whatever the Host. Any thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum web_route {
+    WEB_ROUTE_PAGE,
+    WEB_ROUTE_EVENTS,
+    WEB_ROUTE_METRICS,
+    WEB_ROUTE_PLAN,
+    WEB_ROUTE_SCENARIO,
+    WEB_ROUTE_CONTROL,
+    WEB_ROUTES
+};
+
+/* As received; NULL: that was not in the request. */
+struct web_request {
+    const char *method;
+    const char *path; /* without the query */
+    const char *query;
+    const char *host;
+    const char *origin;
+    const char *authorization;
+};
+
+struct web_rules {
+    const char *host;  /* as --listen had it, without brackets */
+    const char *name;  /* of this machine */
+    const char *token; /* NULL: there is none, and control needs none */
+};
+
+/* 200, with *route; or the status to refuse it with, and *reason why: one line for a person. */
+int web_request_judge(const struct web_request *request, const struct web_rules *rules,
+                      enum web_route *route, const char **reason);
+/* "HOST:PORT", "[IPV6]:PORT", "NAME" or an address: is its host an address, localhost, or one of
+ * the rules' names? Also of texts that are no host at all: false. */
+bool web_host_is_own(const char *host, const struct web_rules *rules);
