@@ -71,7 +71,8 @@ static const struct figures__member OF_BEHAVIOR[] = {{0, ARRIVALS, FIGURES_SUM}}
 enum { NUMBER = sizeof(uint64_t), OF_PORT = 7, WORKED_OUT = 2 /* a stage's window and target */ };
 _Static_assert(sizeof(struct cport_stats) == OF_PORT * NUMBER, "the port's are all in the list");
 _Static_assert(sizeof(struct figures_step) ==
-                   LATENCY_STEP_KINDS * sizeof(struct histogram) + ERROR_KINDS * NUMBER,
+                   LATENCY_STEP_KINDS * sizeof(struct histogram) +
+                       (ERROR_KINDS + LIVE_STEP_VALUES /* shown only */) * NUMBER,
                "a step's are");
 _Static_assert(sizeof(struct figures_share) ==
                    LATENCY_SHARE_KINDS * sizeof(struct histogram) + (COUNTERS + 1) * NUMBER +

@@ -67,8 +67,17 @@ struct arrival_counts {
     uint64_t never_started; /* due, but not begun when the run ended */
 };
 
+/* What the live view shows of a step: of all its requests, measured or not. */
+enum live_step_value {
+    LIVE_STEP_REQUESTS,
+    LIVE_STEP_UNANSWERED, /* timed out, or lost with the connection */
+    LIVE_STEP_ERRORS,     /* these, and wrong replies */
+    LIVE_STEP_VALUES
+};
+
 /* One named request of the scenario. */
 struct figures_step {
+    uint64_t live[LIVE_STEP_VALUES]; /* in a cache line that a request touches anyway; not added */
     struct histogram latency[LATENCY_STEP_KINDS];
     uint64_t errors[ERROR_KINDS];
 };

@@ -39,6 +39,68 @@ void live_publish_shares(struct live *live, const struct figures_share *shares, 
     }
 }
 
+void live_publish_steps(struct live *live, const struct figures_step *steps, uint32_t count)
+{
+    count = count < LIVE_STEPS_MAX ? count : LIVE_STEPS_MAX;
+    atomic_store_explicit(&live->steps_count, count, memory_order_relaxed);
+    for (uint32_t i = 0; i < count; i++) {
+        for (int v = 0; v < LIVE_STEP_VALUES; v++) {
+            atomic_store_explicit(&live->steps[i][v], steps[i].live[v], memory_order_relaxed);
+        }
+    }
+}
+
+void live_fail(struct live *live, const struct live_failure *failure)
+{
+    struct live_failures *ring = &live->failures;
+    uint64_t count = atomic_load_explicit(&ring->count, memory_order_relaxed);
+    uint64_t step = failure->step < LIVE_STEP_NONE ? failure->step : LIVE_STEP_NONE;
+    uint64_t what = (uint64_t)failure->kind << 48 | step << 32 | failure->connection;
+    /* Whoever sees one of these two also sees the count of the entry before. */
+    atomic_thread_fence(memory_order_release);
+    atomic_store_explicit(&ring->at_ns[count % LIVE_FAILURES_MAX], failure->at_ns,
+                          memory_order_relaxed);
+    atomic_store_explicit(&ring->what[count % LIVE_FAILURES_MAX], what, memory_order_relaxed);
+    atomic_store_explicit(&ring->count, count + 1, memory_order_release);
+}
+
+void live_view_fail(struct live_view *view, const struct live_failure *failure)
+{
+    uint32_t at = view->failures_count;
+    while (at > 0 && view->failures[at - 1].at_ns < failure->at_ns) {
+        at--;
+    }
+    if (at == LIVE_FAILURES_MAX) {
+        return;
+    }
+    view->failures_count += view->failures_count < LIVE_FAILURES_MAX;
+    for (uint32_t i = view->failures_count - 1; i > at; i--) {
+        view->failures[i] = view->failures[i - 1];
+    }
+    view->failures[at] = *failure;
+}
+
+/* An entry that is being written over meanwhile is left out: the next look has newer ones. */
+static void live__read_failures(const struct live_failures *ring, struct live_view *view)
+{
+    uint64_t count = atomic_load_explicit(&ring->count, memory_order_acquire);
+    uint64_t kept = count < LIVE_FAILURES_MAX ? count : LIVE_FAILURES_MAX;
+    for (uint64_t n = count; n > count - kept; n--) {
+        uint64_t at = (n - 1) % LIVE_FAILURES_MAX;
+        uint64_t what = atomic_load_explicit(&ring->what[at], memory_order_relaxed);
+        struct live_failure failure = {
+            .at_ns = atomic_load_explicit(&ring->at_ns[at], memory_order_relaxed),
+            .connection = (uint32_t)what,
+            .step = (uint32_t)(what >> 32 & LIVE_STEP_NONE),
+            .kind = (enum error_kind)(what >> 48)};
+        atomic_thread_fence(memory_order_acquire);
+        uint64_t now = atomic_load_explicit(&ring->count, memory_order_relaxed);
+        if (n - 1 + LIVE_FAILURES_MAX > now) {
+            live_view_fail(view, &failure);
+        }
+    }
+}
+
 void live_read(const struct live *live, struct live_view *view)
 {
     view->setup_timeouts += atomic_load_explicit(&live->setup_timeouts, memory_order_relaxed);
@@ -58,6 +120,14 @@ void live_read(const struct live *live, struct live_view *view)
             view->shares[i][v] += atomic_load_explicit(&live->shares[i][v], memory_order_relaxed);
         }
     }
+    uint32_t steps = atomic_load_explicit(&live->steps_count, memory_order_relaxed);
+    view->steps_count = steps > view->steps_count ? steps : view->steps_count;
+    for (uint32_t i = 0; i < steps; i++) {
+        for (int v = 0; v < LIVE_STEP_VALUES; v++) {
+            view->steps[i][v] += atomic_load_explicit(&live->steps[i][v], memory_order_relaxed);
+        }
+    }
+    live__read_failures(&live->failures, view);
 }
 
 int64_t live_percentile_ns(const struct live_view *now, const struct live_view *before,

@@ -38,7 +38,24 @@ enum live_share {
     LIVE_SHARE_ERRORS,
     LIVE_SHARE_VALUES
 };
-enum { LIVE_SHARES_MAX = 2 * FIGURES_SHARES_MAX };
+enum { LIVE_SHARES_MAX = 2 * FIGURES_SHARES_MAX, LIVE_STEPS_MAX = 64 };
+
+/* An error, for the list of the last ones. */
+struct live_failure {
+    int64_t at_ns; /* since the origin of the run */
+    uint32_t connection;
+    uint32_t step; /* of the program; LIVE_STEP_NONE: of none */
+    enum error_kind kind;
+};
+enum { LIVE_FAILURES_MAX = 8, LIVE_STEP_NONE = 0xFFFF };
+
+/* The last failures of a worker, in a ring that only errors touch. Two words each: the time, and
+ * connection, step and kind packed. */
+struct live_failures {
+    _Atomic uint64_t count; /* since the beginning; entry n is in place n % LIVE_FAILURES_MAX */
+    _Atomic int64_t at_ns[LIVE_FAILURES_MAX];
+    _Atomic uint64_t what[LIVE_FAILURES_MAX];
+};
 
 struct live {
     _Atomic uint64_t counters[COUNTERS]; /* struct counters' numbers */
@@ -48,6 +65,9 @@ struct live {
     /* As in struct figures: targets, then behaviors. */
     _Atomic uint32_t shares_count;
     _Atomic uint64_t shares[LIVE_SHARES_MAX][LIVE_SHARE_VALUES];
+    _Atomic uint32_t steps_count; /* further steps are not shown */
+    _Atomic uint64_t steps[LIVE_STEPS_MAX][LIVE_STEP_VALUES];
+    struct live_failures failures;
     /* Barriers: connections that wait at each, connections that could still reach it, and its last
      * opening that the worker has passed on (play/control.h). */
     _Atomic uint32_t barrier_waiting[SCENARIO_BARRIERS_MAX];
@@ -61,6 +81,9 @@ void live_publish(struct live *live, const struct counters *counters,
                   const uint32_t gauges[LIVE_GAUGES], uint64_t setup_timeouts);
 /* The same of targets and behaviors: not at every turn, as it costs a few lines for each. */
 void live_publish_shares(struct live *live, const struct figures_share *shares, uint32_t count);
+void live_publish_steps(struct live *live, const struct figures_step *steps, uint32_t count);
+/* The worker; of errors only. */
+void live_fail(struct live *live, const struct live_failure *failure);
 
 /* The reader's side: sums over workers. */
 struct live_view {
@@ -70,10 +93,16 @@ struct live_view {
     uint64_t buckets[LIVE_BUCKETS];
     uint32_t shares_count;
     uint64_t shares[LIVE_SHARES_MAX][LIVE_SHARE_VALUES];
+    uint32_t steps_count;
+    uint64_t steps[LIVE_STEPS_MAX][LIVE_STEP_VALUES];
+    uint32_t failures_count;
+    struct live_failure failures[LIVE_FAILURES_MAX]; /* of all, the last ones; the latest first */
 };
 
 /* Adds the worker's numbers. */
 void live_read(const struct live *live, struct live_view *view);
+/* Adds one to the last ones, if it is one of them. */
+void live_view_fail(struct live_view *view, const struct live_failure *failure);
 /* A percentile of now's buckets less before's; 0 without any. */
 int64_t live_percentile_ns(const struct live_view *now, const struct live_view *before,
                            double percentile);

@@ -147,6 +147,16 @@ static void fleet__add_view(struct live_view *into, const struct live_view *from
             into->shares[i][v] += from->shares[i][v];
         }
     }
+    into->steps_count =
+        from->steps_count > into->steps_count ? from->steps_count : into->steps_count;
+    for (uint32_t i = 0; i < from->steps_count; i++) {
+        for (int v = 0; v < LIVE_STEP_VALUES; v++) {
+            into->steps[i][v] += from->steps[i][v];
+        }
+    }
+    for (uint32_t i = 0; i < from->failures_count; i++) {
+        live_view_fail(into, &from->failures[i]);
+    }
     for (int i = 0; i < LIVE_BUCKETS; i++) {
         into->buckets[i] += from->buckets[i];
     }

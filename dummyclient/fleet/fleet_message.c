@@ -72,6 +72,20 @@ static void fleet__pack_view(const struct live_view *view, struct pack *pack)
             pack_u64(pack, view->shares[i][v]);
         }
     }
+    pack_u64(pack, view->steps_count);
+    for (uint32_t i = 0; i < view->steps_count; i++) {
+        for (int v = 0; v < LIVE_STEP_VALUES; v++) {
+            pack_u64(pack, view->steps[i][v]);
+        }
+    }
+    pack_u64(pack, view->failures_count);
+    for (uint32_t i = 0; i < view->failures_count; i++) {
+        const struct live_failure *failure = &view->failures[i];
+        pack_i64(pack, failure->at_ns);
+        pack_u64(pack, failure->connection);
+        pack_u64(pack, failure->step);
+        pack_u64(pack, failure->kind);
+    }
     uint32_t before = 0;
     for (uint32_t i = 0; i < LIVE_BUCKETS; i++) {
         if (view->buckets[i] > 0) {
@@ -81,6 +95,24 @@ static void fleet__pack_view(const struct live_view *view, struct pack *pack)
         }
     }
     pack_u64(pack, 0);
+}
+
+static void fleet__unpack_steps(struct live_view *view, struct unpack *from)
+{
+    view->steps_count = unpack_u32(from, LIVE_STEPS_MAX);
+    for (uint32_t i = 0; i < view->steps_count && !from->failed; i++) {
+        for (int v = 0; v < LIVE_STEP_VALUES; v++) {
+            view->steps[i][v] = unpack_u64(from);
+        }
+    }
+    view->failures_count = unpack_u32(from, LIVE_FAILURES_MAX);
+    for (uint32_t i = 0; i < view->failures_count && !from->failed; i++) {
+        struct live_failure *failure = &view->failures[i];
+        failure->at_ns = unpack_i64(from);
+        failure->connection = unpack_u32(from, UINT32_MAX);
+        failure->step = unpack_u32(from, LIVE_STEP_NONE);
+        failure->kind = (enum error_kind)unpack_u32(from, ERROR_KINDS - 1);
+    }
 }
 
 static void fleet__unpack_view(struct live_view *view, struct unpack *from)
@@ -96,6 +128,7 @@ static void fleet__unpack_view(struct live_view *view, struct unpack *from)
             view->shares[i][v] = unpack_u64(from);
         }
     }
+    fleet__unpack_steps(view, from);
     uint32_t bucket = 0;
     uint64_t count;
     while ((count = unpack_u64(from)) > 0) {

@@ -112,7 +112,12 @@ static void recorder__count_outcome(struct recorder *recorder, const struct vm_r
         recorder->figures.requests_cut += is_request;
         return;
     }
-    recorder_error(recorder, error);
+    recorder_error_of_step(recorder, error, request->step);
+    if (is_request) {
+        uint64_t *live = recorder->figures.steps[request->step].live;
+        live[LIVE_STEP_ERRORS]++;
+        live[LIVE_STEP_UNANSWERED] += request->outcome != VM_OUTCOME_MISMATCH;
+    }
     if (step != NULL) {
         step->errors[error]++;
     }
@@ -174,6 +179,7 @@ static void recorder__request_done(void *context, const struct vm_request *reque
         return; /* an expect has no times */
     }
     recorder_count_subject(recorder, TOTAL_REQUESTS, 1);
+    figures->steps[request->step].live[LIVE_STEP_REQUESTS]++;
     if (request->outcome == VM_OUTCOME_ABSENT) {
         return; /* an optional reply that did not come has no latency */
     }

@@ -77,8 +77,14 @@ static inline void recorder_count_subject(struct recorder *recorder, enum total_
     recorder_count_shares(recorder, kind, amount);
 }
 
-static inline void recorder_error(struct recorder *recorder, enum error_kind kind)
+static inline void recorder_error_of_step(struct recorder *recorder, enum error_kind kind,
+                                          uint32_t step)
 {
+    live_fail(recorder->live,
+              &(struct live_failure){.at_ns = recorder->now_ns - recorder->origin_ns,
+                                     .connection = recorder->subject_connection,
+                                     .step = step,
+                                     .kind = kind});
     recorder->figures.counters.errors[kind]++;
     for (uint32_t i = 0; i < recorder->subject_shares_count; i++) {
         recorder->subject_shares[i]->counters.errors[kind]++;
@@ -86,6 +92,11 @@ static inline void recorder_error(struct recorder *recorder, enum error_kind kin
     if (recorder->observer.trace != NULL) {
         trace_fail(recorder->observer.trace, recorder->subject_connection, error_key(kind));
     }
+}
+
+static inline void recorder_error(struct recorder *recorder, enum error_kind kind)
+{
+    recorder_error_of_step(recorder, kind, LIVE_STEP_NONE);
 }
 
 /* The subject is at this target, and plays this behavior. */

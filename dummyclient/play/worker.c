@@ -339,6 +339,7 @@ static void worker__publish_shares(struct worker *worker, int64_t now_ns)
     if (figures->shares_count > 0) {
         live_publish_shares(&worker->live, figures->shares, figures->shares_count);
     }
+    live_publish_steps(&worker->live, figures->steps, figures->steps_count);
     worker->shares_published_ns = now_ns;
 }
 

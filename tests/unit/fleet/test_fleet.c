@@ -223,6 +223,9 @@ static void test_statuses_add_up_and_orders_arrive(void **state)
     status.view.gauges[LIVE_OPEN] = 5;
     status.view.counters.totals[TOTAL_REQUESTS] = 100;
     status.view.buckets[3] = 4;
+    status.view.steps_count = 2;
+    status.view.steps[1][LIVE_STEP_REQUESTS] = 7;
+    live_view_fail(&status.view, &(struct live_failure){.at_ns = 5, .connection = 9});
     status.barrier_waiting[0] = 2;
     status.barrier_present[0] = 3;
     for (uint32_t i = 1; i < 3; i++) {
@@ -238,6 +241,9 @@ static void test_statuses_add_up_and_orders_arrive(void **state)
     assert_int_equal(whole.view.gauges[LIVE_OPEN], 10);
     assert_true(whole.view.counters.totals[TOTAL_REQUESTS] == 200);
     assert_true(whole.view.buckets[3] == 8);
+    assert_true(whole.view.steps[1][LIVE_STEP_REQUESTS] == 14);
+    assert_int_equal(whole.view.failures_count, 2);
+    assert_int_equal(whole.view.failures[1].connection, 9);
     assert_int_equal(whole.barrier_waiting[0], 4);
     assert_int_equal(whole.barrier_present[0], 6);
     assert_int_equal(whole.barrier_seen[0], 1); /* the slowest */

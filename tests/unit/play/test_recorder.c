@@ -122,6 +122,41 @@ static void test_the_unanswered_are_on_the_screen_and_in_the_series(void **state
     cJSON_Delete(series);
 }
 
+/* The last errors, the latest first, with the step and the connection of each. */
+static void test_the_last_errors_are_on_the_screen(void **state)
+{
+    struct fixture *fixture = *state;
+    struct recorder *recorder = &fixture->recorder;
+    static struct live_view view;
+    const int errors = LIVE_FAILURES_MAX + 3;
+    for (int i = 0; i < errors; i++) {
+        recorder->subject_connection = (uint32_t)i;
+        request_done(recorder, (struct vm_request){.outcome = VM_OUTCOME_LOST,
+                                                   .intended_ns = T0_NS,
+                                                   .sent_ns = T0_NS,
+                                                   .last_ns = T0_NS + i * NS_PER_MS});
+    }
+    recorder->now_ns = T0_NS + NS_PER_S;
+    recorder->subject_connection = 77;
+    recorder_error(recorder, ERROR_KIND_RESET);
+    live_publish_steps(&fixture->live, recorder->figures.steps, recorder->figures.steps_count);
+    live_read(&fixture->live, &view);
+    /* The oldest place of the ring could be written just now. */
+    assert_int_equal(view.failures_count, LIVE_FAILURES_MAX - 1);
+    assert_int_equal(view.failures[0].kind, ERROR_KIND_RESET);
+    assert_int_equal(view.failures[0].connection, 77);
+    assert_int_equal(view.failures[0].step, LIVE_STEP_NONE);
+    assert_int_equal(view.failures[0].at_ns, T0_NS + NS_PER_S - recorder->origin_ns);
+    for (uint32_t i = 1; i < view.failures_count; i++) {
+        assert_int_equal(view.failures[i].kind, ERROR_KIND_RESPONSE_LOST);
+        assert_int_equal(view.failures[i].connection, errors - (int)i);
+        assert_int_equal(view.failures[i].step, 0);
+    }
+    assert_int_equal(view.steps[0][LIVE_STEP_REQUESTS], errors);
+    assert_int_equal(view.steps[0][LIVE_STEP_UNANSWERED], errors);
+    assert_int_equal(view.steps[0][LIVE_STEP_ERRORS], errors);
+}
+
 static void test_idle_time_is_that_of_the_window(void **state)
 {
     struct recorder *recorder = &((struct fixture *)*state)->recorder;
@@ -446,6 +481,8 @@ int main(void)
                                         recorder_setup, recorder_teardown),
         cmocka_unit_test_setup_teardown(test_a_step_has_the_errors_of_its_own_requests_only,
                                         recorder_setup, recorder_teardown),
+        cmocka_unit_test_setup_teardown(test_the_last_errors_are_on_the_screen, recorder_setup,
+                                        recorder_teardown),
         cmocka_unit_test_setup_teardown(test_the_unanswered_are_on_the_screen_and_in_the_series,
                                         recorder_setup, recorder_teardown),
         cmocka_unit_test_setup_teardown(test_idle_time_is_that_of_the_window, recorder_setup,
