@@ -27,12 +27,11 @@ void early_stop_close(struct early_stop *stop)
 
 /* The arrivals that were due in [from_ns, until_ns) since t0, by the rate; at least those that have
  * begun. */
-static uint64_t early_stop__intended(const struct early_stop *stop, int64_t from_ns,
-                                     int64_t until_ns, uint64_t begun)
+static uint64_t early_stop__intended(const struct pacing *pacing, int64_t from_ns, int64_t until_ns,
+                                     uint64_t begun)
 {
-    const struct pacing *pacing = &stop->plan->pacing;
     double count = pacing_count(pacing, until_ns) - pacing_count(pacing, from_ns);
-    if (stop->plan->scenario->load.arrival == ARRIVAL_POISSON) {
+    if (pacing->arrival == ARRIVAL_POISSON) {
         /* Only the mean is known here: chance alone must not end a run. */
         count -= 4 * sqrt(count);
     }
@@ -43,15 +42,16 @@ static void early_stop__estimate_due(struct early_stop *stop, const struct figur
 {
     struct figures *figures = &stop->figures;
     int64_t t0_ns = window->t0_ns;
-    figures->arrivals.intended = early_stop__intended(
-        stop, window->start_ns - t0_ns, window->end_ns - t0_ns, figures->arrivals.intended);
+    figures->arrivals.intended =
+        early_stop__intended(window->pacing, window->start_ns - t0_ns, window->end_ns - t0_ns,
+                             figures->arrivals.intended);
     for (uint32_t i = 0; i < figures->stages_count; i++) {
         struct arrival_counts *arrivals = &figures->stages[i].arrivals;
         int64_t from_ns;
         int64_t until_ns;
         if (figures_stage_span(window, figures->stages_count, i, &from_ns, &until_ns)) {
-            arrivals->intended =
-                early_stop__intended(stop, from_ns - t0_ns, until_ns - t0_ns, arrivals->intended);
+            arrivals->intended = early_stop__intended(window->pacing, from_ns - t0_ns,
+                                                      until_ns - t0_ns, arrivals->intended);
         }
     }
 }
@@ -65,22 +65,20 @@ static void early_stop__read_own(struct early_stop *stop)
     }
 }
 
-static void early_stop__read(struct early_stop *stop, const struct fleet *fleet, int64_t t0_ns,
-                             uint32_t peak)
+static void early_stop__read(struct early_stop *stop, const struct fleet *fleet,
+                             const struct run *run)
 {
     struct figures *figures = &stop->figures;
-    struct figures_window window = {.t0_ns = t0_ns,
-                                    .start_ns = t0_ns + stop->plan->scenario->load.warmup_ns,
-                                    .end_ns = stop->asked_ns,
-                                    .pacing = &stop->plan->pacing};
+    struct figures_window window = run_window(run, stop->plan);
+    window.end_ns = stop->asked_ns;
     early_stop__read_own(stop);
     for (uint32_t i = 1; i < fleet->ranks_count; i++) {
         struct unpack from;
         unpack_open(&from, fleet->ranks[i].probe.data, fleet->ranks[i].probe.bytes);
         probe_unpack_add(&stop->workers[0].probe, figures, &from);
     }
-    figures->connections_peak = peak;
-    run_measure_figures(figures, stop->plan, &window);
+    figures->connections_peak = run->connections_peak;
+    run_measure_figures(figures, &window);
     if (stop->plan->open_loop) {
         early_stop__estimate_due(stop, &window);
     }
@@ -145,11 +143,11 @@ void early_stop_answer(struct early_stop *stop, struct fleet *fleet)
 }
 
 const struct threshold *early_stop_tick(struct early_stop *stop, const struct fleet *fleet,
-                                        int64_t t0_ns, int64_t now_ns, uint32_t peak)
+                                        const struct run *run, int64_t now_ns)
 {
     const struct plan *plan = stop->plan;
-    if (!stop->enabled || t0_ns == TIME_NEVER_NS ||
-        now_ns <= t0_ns + plan->scenario->load.warmup_ns) {
+    if (!stop->enabled || run->t0_ns == TIME_NEVER_NS ||
+        now_ns <= run->t0_ns + plan->scenario->load.warmup_ns) {
         return NULL;
     }
     if (!stop->asked) {
@@ -163,7 +161,7 @@ const struct threshold *early_stop_tick(struct early_stop *stop, const struct fl
         return NULL;
     }
     stop->asked = false;
-    early_stop__read(stop, fleet, t0_ns, peak);
+    early_stop__read(stop, fleet, run);
     for (uint32_t i = 0; i < plan->thresholds_count; i++) {
         if (plan->thresholds[i].abort_on_fail &&
             threshold_has_failed(&plan->thresholds[i], &stop->figures)) {

@@ -4,6 +4,7 @@
  * The supervisor's thread only. */
 #pragma once
 
+#include "conduct/run.h"
 #include "core/error.h"
 #include "figures/figures.h"
 #include "fleet/fleet.h"
@@ -24,9 +25,9 @@ struct early_stop {
 bool early_stop_open(struct early_stop *stop, const struct plan *plan, struct worker *workers,
                      struct error *error);
 void early_stop_close(struct early_stop *stop);
-/* Every tick of the supervisor; peak: the most connections until now. Returns the first threshold
- * that has failed for good, or NULL. */
+/* Every tick of the supervisor; run: as it is now. Returns the first threshold that has failed for
+ * good, or NULL. */
 const struct threshold *early_stop_tick(struct early_stop *stop, const struct fleet *fleet,
-                                        int64_t t0_ns, int64_t now_ns, uint32_t peak);
+                                        const struct run *run, int64_t now_ns);
 /* Every tick of a member: answers the leader's probes. */
 void early_stop_answer(struct early_stop *stop, struct fleet *fleet);

@@ -5,22 +5,22 @@
 
 #include <stdlib.h>
 
-/* What the plan asks for between two moments since t0, per second. */
-static double run__asked_per_s(const struct plan *plan, int64_t from_ns, int64_t until_ns)
+/* What the load asks for between two moments, per second: nothing in a closed loop. */
+static double run__asked_per_s(const struct figures_window *window, int64_t from_ns,
+                               int64_t until_ns)
 {
     double seconds = (double)(until_ns - from_ns) / (double)NS_PER_S;
-    double count = pacing_count(&plan->pacing, until_ns) - pacing_count(&plan->pacing, from_ns);
-    return plan->open_loop && seconds > 0 ? count / seconds : 0;
+    double count = pacing_count(window->pacing, until_ns - window->t0_ns) -
+                   pacing_count(window->pacing, from_ns - window->t0_ns);
+    return seconds > 0 ? count / seconds : 0;
 }
 
-void run_measure_figures(struct figures *figures, const struct plan *plan,
-                         const struct figures_window *window)
+void run_measure_figures(struct figures *figures, const struct figures_window *window)
 {
     figures->window_ns = window->end_ns - window->start_ns;
     figures->rate_achieved_per_s =
         (double)figures->iterations_started / ((double)figures->window_ns / (double)NS_PER_S);
-    figures->rate_target_per_s =
-        run__asked_per_s(plan, window->start_ns - window->t0_ns, window->end_ns - window->t0_ns);
+    figures->rate_target_per_s = run__asked_per_s(window, window->start_ns, window->end_ns);
     for (uint32_t i = 0; i < figures->stages_count; i++) {
         struct figures_stage *stage = &figures->stages[i];
         int64_t from_ns;
@@ -29,8 +29,7 @@ void run_measure_figures(struct figures *figures, const struct plan *plan,
         stage->rate_target_per_s = 0;
         if (figures_stage_span(window, figures->stages_count, i, &from_ns, &until_ns)) {
             stage->window_ns = until_ns - from_ns;
-            stage->rate_target_per_s =
-                run__asked_per_s(plan, from_ns - window->t0_ns, until_ns - window->t0_ns);
+            stage->rate_target_per_s = run__asked_per_s(window, from_ns, until_ns);
         }
     }
 }
@@ -40,7 +39,7 @@ struct figures_window run_window(const struct run *run, const struct plan *plan)
     return (struct figures_window){.t0_ns = run->t0_ns,
                                    .start_ns = run->t0_ns + plan->scenario->load.warmup_ns,
                                    .end_ns = run->stop_ns,
-                                   .pacing = &plan->pacing,
+                                   .pacing = &run->course->pacing,
                                    .behaviors = plan->program->behaviors};
 }
 
@@ -57,7 +56,7 @@ void run_measure(struct run *run, const struct plan *plan)
     if (run->hosts_count == plan->ranks || plan->ranks == 1) {
         run_conserve(run, plan);
     }
-    run_measure_figures(figures, plan, &window);
+    run_measure_figures(figures, &window);
 }
 
 void run_enter_target(struct run *run, const struct plan *plan)
@@ -70,7 +69,7 @@ void run_enter_target(struct run *run, const struct plan *plan)
         int64_t period_ns = series_period_ns(series);
         until_ns = from_ns + period_ns - (from_ns - run->origin_ns) % period_ns;
         until_ns = until_ns < run->stop_ns ? until_ns : run->stop_ns;
-        uint64_t count = (uint64_t)pacing_count(&plan->pacing, until_ns - run->t0_ns);
+        uint64_t count = (uint64_t)pacing_count(&run->course->pacing, until_ns - run->t0_ns);
         series_add(series, from_ns, SERIES_TARGET, count - before);
         before = count;
     }

@@ -37,6 +37,7 @@ enum run_opened {
 struct run {
     enum run_end end;
     struct figures figures;
+    const struct course *course; /* the load as it was played: the plan's, or a touched one */
     int64_t started_wall_ns;
     int64_t origin_ns; /* start of the run */
     int64_t t0_ns;     /* TIME_NEVER_NS: the load never began */
@@ -66,16 +67,15 @@ struct run {
     struct error error;
 };
 
-/* Enters what the plan asks for in each second of the series; once, in the run of the leader. */
+/* Enters what the course asks for in each second of the series; once, in the run of the leader. */
 void run_enter_target(struct run *run, const struct plan *plan);
 /* Computes window and rates from figures and moments; to be repeated after figures were added. */
 void run_measure(struct run *run, const struct plan *plan);
 /* The same of figures that are not (or not yet) a run's: rates of the run and its stages, by the
  * window as it is. */
-void run_measure_figures(struct figures *figures, const struct plan *plan,
-                         const struct figures_window *window);
+void run_measure_figures(struct figures *figures, const struct figures_window *window);
 struct figures_window run_window(const struct run *run, const struct plan *plan);
-/* run_conserve.c: what is due follows from the plan alone. Arrivals that were due until the stop
+/* run_conserve.c: what is due follows from the course alone. Arrivals that were due until the stop
  * and that no worker reported (a rank was lost, a worker failed) are entered as never started,
  * censored at their age. For the figures of the whole. */
 void run_conserve(struct run *run, const struct plan *plan);

@@ -1,4 +1,5 @@
-/* Arrivals that no worker reported: counted from the plan, and entered as never begun. */
+/* Arrivals that no worker reported: counted from the course of the load, and entered as never
+ * begun. */
 #include "conduct/hosts.h"
 #include "conduct/run.h"
 #include "core/clock.h"
@@ -9,7 +10,7 @@
 /* Poisson arrivals are counted one by one, up to this number (which takes half a second). */
 static const double CONSERVE_WALK_MAX = 20e6;
 
-/* The plan's arrivals, asked for in the order of time. */
+/* The arrivals of the course, asked for in the order of time. */
 struct conserve__due {
     const struct pacing *pacing;
     struct pacing_cursor cursor;
@@ -35,14 +36,14 @@ static uint64_t conserve__due_before(struct conserve__due *due, int64_t time_ns)
     return pacing_number_at(pacing, &due->cursor, time_ns) * due->times;
 }
 
-static struct conserve__due conserve__open(const struct plan *plan)
+static struct conserve__due conserve__open(const struct course *course)
 {
-    struct conserve__due due = {.pacing = &plan->shared, .times = plan->sides};
-    due.walks = plan->pacing.arrival == ARRIVAL_POISSON;
-    due.counts = plan->each.arrivals_total > 0 ||
-                 (due.walks && plan->pacing.arrivals_total > CONSERVE_WALK_MAX);
+    struct conserve__due due = {.pacing = &course->shared, .times = course->sides};
+    due.walks = course->pacing.arrival == ARRIVAL_POISSON;
+    due.counts = course->each.arrivals_total > 0 ||
+                 (due.walks && course->pacing.arrivals_total > CONSERVE_WALK_MAX);
     if (due.counts) {
-        due.pacing = &plan->pacing;
+        due.pacing = &course->pacing;
     }
     pacing_first(due.pacing, &due.cursor);
     return due;
@@ -111,8 +112,8 @@ static int64_t conserve__piece_end_ns(const struct run *run, const struct plan *
     for (int i = 0; i < 2; i++) {
         until_ns = edges[i] > from_ns && edges[i] < until_ns ? edges[i] : until_ns;
     }
-    for (uint32_t i = 0; i < plan->pacing.stages_count; i++) {
-        int64_t edge_ns = run->t0_ns + plan->pacing.stages[i].end_ns;
+    for (uint32_t i = 0; i < run->course->pacing.stages_count; i++) {
+        int64_t edge_ns = run->t0_ns + run->course->pacing.stages[i].end_ns;
         until_ns = edge_ns > from_ns && edge_ns < until_ns ? edge_ns : until_ns;
     }
     return until_ns;
@@ -121,7 +122,7 @@ static int64_t conserve__piece_end_ns(const struct run *run, const struct plan *
 static uint32_t conserve__cut(const struct run *run, const struct plan *plan, uint32_t pieces_max,
                               struct conserve__piece *pieces)
 {
-    struct conserve__due due = conserve__open(plan);
+    struct conserve__due due = conserve__open(run->course);
     int64_t period_ns = series_period_ns(run->figures.series);
     int64_t from_ns = run->t0_ns;
     uint64_t before = 0;
@@ -193,7 +194,7 @@ static void conserve__fill(struct run *run, const struct plan *plan, uint64_t du
 {
     struct figures_window window = run_window(run, plan);
     struct series *series = run->figures.series;
-    uint32_t pieces_max = SERIES_ENTRIES_MAX + plan->pacing.stages_count + 4;
+    uint32_t pieces_max = SERIES_ENTRIES_MAX + run->course->pacing.stages_count + 4;
     struct conserve__piece *pieces = calloc(pieces_max, sizeof *pieces);
     if (pieces == NULL) {
         return;
@@ -227,7 +228,7 @@ static void conserve__fill(struct run *run, const struct plan *plan, uint64_t du
 
 void run_conserve(struct run *run, const struct plan *plan)
 {
-    struct conserve__due due = conserve__open(plan);
+    struct conserve__due due = conserve__open(run->course);
     struct figures_window window = run_window(run, plan);
     if (!plan->open_loop || (due.counts && !conserve__is_partial(run))) {
         return;

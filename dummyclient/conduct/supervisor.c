@@ -364,8 +364,8 @@ static void supervisor__check_thresholds(struct supervisor *supervisor, int64_t 
     if (now_ns >= atomic_load(&supervisor->control.stop_ns)) {
         return;
     }
-    const struct threshold *failed = early_stop_tick(&supervisor->early_stop, supervisor->fleet,
-                                                     run->t0_ns, now_ns, run->connections_peak);
+    const struct threshold *failed =
+        early_stop_tick(&supervisor->early_stop, supervisor->fleet, run, now_ns);
     if (failed != NULL) {
         run->aborted_by = failed;
         supervisor__stop(supervisor, RUN_THRESHOLD, supervisor->plan->scenario->load.drain_ns);
@@ -596,7 +596,8 @@ bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *flee
     struct supervisor supervisor = {
         .plan = plan, .run = run, .fleet = fleet, .feed = feed, .trace = trace};
     supervisor.view = &supervisor.whole.view;
-    *run = (struct run){.t0_ns = TIME_NEVER_NS, .gather_until_ns = TIME_NEVER_NS};
+    *run = (struct run){
+        .course = &plan->course, .t0_ns = TIME_NEVER_NS, .gather_until_ns = TIME_NEVER_NS};
     thread_prefer_latency(); /* late ticks mean that this program gets no CPU */
     if (!supervisor__open(&supervisor, error)) {
         return false;

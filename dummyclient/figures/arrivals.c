@@ -31,10 +31,12 @@ static void figures__record_absent(struct histogram *latency, const struct sprea
 bool figures_stage_span(const struct figures_window *window, uint32_t stages_count, uint32_t stage,
                         int64_t *from_ns, int64_t *until_ns)
 {
-    const struct pacing_stage *stages = window->pacing->stages;
     bool last = stage + 1 >= stages_count;
-    *from_ns = stage == 0 ? window->start_ns : window->t0_ns + stages[stage].start_ns;
-    *until_ns = last ? window->end_ns : window->t0_ns + stages[stage].end_ns;
+    if (!pacing_stage_span(window->pacing, stage, from_ns, until_ns)) {
+        return false;
+    }
+    *from_ns = stage == 0 ? window->start_ns : window->t0_ns + *from_ns;
+    *until_ns = last ? window->end_ns : window->t0_ns + *until_ns;
     *from_ns = *from_ns > window->start_ns ? *from_ns : window->start_ns;
     *until_ns = *until_ns < window->end_ns ? *until_ns : window->end_ns;
     return *from_ns < *until_ns;

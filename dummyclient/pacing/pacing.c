@@ -21,6 +21,16 @@ static double pacing__stage_arrivals(const struct pacing_stage *stage)
     return (stage->rate_from_per_s + stage->rate_to_per_s) / 2 * seconds;
 }
 
+double pacing_ramp(const struct scenario_stage *stage, double from, double to, int64_t at_ns)
+{
+    int64_t whole_ns = stage->ramp_before_ns + stage->duration_ns + stage->ramp_after_ns;
+    int64_t passed_ns = stage->ramp_before_ns + at_ns;
+    if (from == to || passed_ns >= whole_ns) {
+        return to;
+    }
+    return from + (to - from) * ((double)passed_ns / (double)whole_ns);
+}
+
 /* How many connections the stage has at its ends, as planned. */
 static void pacing__connections(const struct scenario_load *load, uint32_t index, double *from,
                                 double *to)
@@ -28,33 +38,60 @@ static void pacing__connections(const struct scenario_load *load, uint32_t index
     *to = load->connections;
     for (uint32_t i = 0; i <= index && i < load->stages_count; i++) {
         const struct scenario_stage *stage = &load->stages[i];
-        *from = stage->has_connections ? stage->connections_from : *to;
-        *to = stage->has_connections ? stage->connections_to : *to;
+        double first = stage->has_connections ? stage->connections_from : *to;
+        double last = stage->has_connections ? stage->connections_to : *to;
+        *from = pacing_ramp(stage, first, last, 0);
+        *to = pacing_ramp(stage, first, last, stage->duration_ns);
     }
     if (load->stages_count == 0) {
         *from = *to;
     }
 }
 
+/* The rates of a stage of the load, at the ends of the whole ramp: of its own, or the load's. */
+static void pacing__rates(const struct scenario_load *load, enum pacing_part part, uint32_t index,
+                          double *from_per_s, double *to_per_s)
+{
+    const struct scenario_stage *stage = index < load->stages_count ? &load->stages[index] : NULL;
+    bool own = stage != NULL && stage->has_rate;
+    bool per_connection = own ? stage->per_connection : load->per_connection;
+    double held_per_s = load->has_rate ? load->rate_per_s : 0;
+    bool other = part != PACING_WHOLE && per_connection != (part == PACING_EACH);
+    bool none = other || (stage != NULL && stage->paused);
+    *from_per_s = none ? 0 : own ? stage->rate_from_per_s : held_per_s;
+    *to_per_s = none ? 0 : own ? stage->rate_to_per_s : held_per_s;
+}
+
+/* Of each connection: times the connections. One of the two holds where the other changes. */
+static bool pacing__is_multiplied(const struct scenario_load *load, enum pacing_part part,
+                                  uint32_t index)
+{
+    const struct scenario_stage *stage = index < load->stages_count ? &load->stages[index] : NULL;
+    bool own = stage != NULL && stage->has_rate;
+    return part == PACING_WHOLE && (own ? stage->per_connection : load->per_connection);
+}
+
 static void pacing__fill(struct pacing_stage *stage, const struct scenario_load *load,
                          enum pacing_part part, uint32_t index)
 {
-    const struct scenario_stage *from = index < load->stages_count ? &load->stages[index] : NULL;
-    bool own = from != NULL && from->has_rate;
-    double held_per_s = load->has_rate ? load->rate_per_s : 0;
-    stage->end_ns = stage->start_ns + (from != NULL ? from->duration_ns : load->duration_ns);
-    stage->rate_from_per_s = own ? from->rate_from_per_s : held_per_s;
-    stage->rate_to_per_s = own ? from->rate_to_per_s : held_per_s;
-    bool per_connection = own ? from->per_connection : load->per_connection;
-    if (part != PACING_WHOLE && per_connection != (part == PACING_EACH)) {
-        stage->rate_from_per_s = 0;
-        stage->rate_to_per_s = 0;
-    } else if (per_connection && part == PACING_WHOLE) {
+    const struct scenario_stage whole = {.duration_ns = load->duration_ns};
+    const struct scenario_stage *from = index < load->stages_count ? &load->stages[index] : &whole;
+    int64_t ramp_ns = from->ramp_before_ns + from->duration_ns + from->ramp_after_ns;
+    double rate_from_per_s;
+    double rate_to_per_s;
+    pacing__rates(load, part, index, &rate_from_per_s, &rate_to_per_s);
+    stage->end_ns = stage->start_ns + from->duration_ns;
+    stage->rate_from_per_s = pacing_ramp(from, rate_from_per_s, rate_to_per_s, 0);
+    stage->rate_to_per_s = pacing_ramp(from, rate_from_per_s, rate_to_per_s, from->duration_ns);
+    stage->slope_per_s2 = (rate_to_per_s - rate_from_per_s) / pacing__seconds(ramp_ns);
+    if (pacing__is_multiplied(load, part, index)) {
         double connections_from = 0;
         double connections_to = 0;
         pacing__connections(load, index, &connections_from, &connections_to);
         stage->rate_from_per_s *= connections_from;
         stage->rate_to_per_s *= connections_to;
+        stage->slope_per_s2 =
+            (stage->rate_to_per_s - stage->rate_from_per_s) / pacing__seconds(from->duration_ns);
     }
 }
 
@@ -73,6 +110,7 @@ bool pacing_open(struct pacing *pacing, const struct scenario_load *load, enum p
         struct pacing_stage *stage = &pacing->stages[i];
         stage->start_ns = pacing->end_ns;
         stage->arrivals_before = pacing->arrivals_total;
+        stage->number = i == 0 ? 0 : stage[-1].number + !load->stages[i].continued;
         pacing__fill(stage, load, part, i);
         pacing->end_ns = stage->end_ns;
         pacing->arrivals_total += pacing__stage_arrivals(stage);
@@ -91,6 +129,7 @@ void pacing_multiply(struct pacing *pacing, uint32_t times)
     for (uint32_t i = 0; i < pacing->stages_count; i++) {
         pacing->stages[i].rate_from_per_s *= times;
         pacing->stages[i].rate_to_per_s *= times;
+        pacing->stages[i].slope_per_s2 *= times;
         pacing->stages[i].arrivals_before *= times;
     }
     pacing->arrivals_total *= times;
@@ -118,9 +157,7 @@ static int64_t pacing__time_in(const struct pacing_stage *stage, double place)
         /* Solve from * s + slope * s^2 / 2 = within for s, in the form that neither cancels nor
          * divides by a slope of 0. */
         double from = stage->rate_from_per_s;
-        double slope =
-            (stage->rate_to_per_s - from) / pacing__seconds(stage->end_ns - stage->start_ns);
-        double discriminant = from * from + 2 * slope * within;
+        double discriminant = from * from + 2 * stage->slope_per_s2 * within;
         seconds = 2 * within / (from + sqrt(discriminant > 0 ? discriminant : 0));
     }
     double offset_ns = seconds * (double)NS_PER_S;
@@ -191,10 +228,32 @@ bool pacing_skip(const struct pacing *pacing, struct pacing_cursor *cursor, uint
         return pacing_step(pacing, cursor);
     }
     bool more = true;
-    for (uint64_t i = 0; i < steps && more; i++) {
-        more = pacing_step(pacing, cursor);
+    for (uint64_t i = 0; i < steps; i++) {
+        more = pacing_step(pacing, cursor); /* past the end, too: a touch may move the end */
     }
     return more;
+}
+
+void pacing_relocate(const struct pacing *pacing, struct pacing_cursor *cursor)
+{
+    cursor->stage = 0;
+    pacing_locate(pacing, cursor);
+}
+
+void pacing_rewind(const struct pacing *pacing, struct pacing_cursor *cursor, int64_t time_ns)
+{
+    struct pacing_cursor before = *cursor;
+    while (before.n > 0) {
+        if (pacing->arrival == ARRIVAL_POISSON) {
+            before.poisson_sum -= pacing__gap(&before);
+        }
+        before.n--;
+        pacing_relocate(pacing, &before);
+        if (before.time_ns < time_ns) {
+            return;
+        }
+        *cursor = before;
+    }
 }
 
 static int64_t pacing__time_of(const struct pacing *pacing, double phase, uint64_t n)
@@ -246,6 +305,30 @@ double pacing_rate_per_s(const struct pacing *pacing, int64_t time_ns)
     }
     double part = (double)(time_ns - stage->start_ns) / (double)(stage->end_ns - stage->start_ns);
     return stage->rate_from_per_s + (stage->rate_to_per_s - stage->rate_from_per_s) * part;
+}
+
+uint32_t pacing_stage_number(const struct pacing *pacing, int64_t time_ns)
+{
+    const struct pacing_stage *stage = pacing->stages;
+    for (uint32_t i = 1; i < pacing->stages_count && time_ns >= stage->end_ns; i++) {
+        stage = &pacing->stages[i];
+    }
+    return stage->number;
+}
+
+bool pacing_stage_span(const struct pacing *pacing, uint32_t number, int64_t *from_ns,
+                       int64_t *until_ns)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < pacing->stages_count; i++) {
+        const struct pacing_stage *stage = &pacing->stages[i];
+        if (stage->number == number) {
+            *from_ns = found ? *from_ns : stage->start_ns;
+            *until_ns = stage->end_ns;
+            found = true;
+        }
+    }
+    return found;
 }
 
 double pacing_count(const struct pacing *pacing, int64_t time_ns)

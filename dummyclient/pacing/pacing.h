@@ -14,7 +14,9 @@ struct pacing_stage {
     int64_t end_ns;
     double rate_from_per_s;
     double rate_to_per_s;
+    double slope_per_s2;    /* how much the rate changes in a second */
     double arrivals_before; /* expected arrivals before start_ns */
+    uint32_t number;        /* of the load's stages: a touched one has several parts (course.h) */
 };
 
 struct pacing {
@@ -60,6 +62,10 @@ void pacing_locate(const struct pacing *pacing, struct pacing_cursor *cursor);
  * the next one, where they are even), but no later than the last moment of its stage. */
 int64_t pacing_time_after(const struct pacing *pacing, const struct pacing_cursor *cursor,
                           double arrivals);
+/* Works out its time again, by another load that was the same before the cursor's arrival. */
+void pacing_relocate(const struct pacing *pacing, struct pacing_cursor *cursor);
+/* Back to the first arrival of its stream at time_ns or later, if the cursor is beyond it. */
+void pacing_rewind(const struct pacing *pacing, struct pacing_cursor *cursor, int64_t time_ns);
 /* Skips `steps` arrivals; O(1) where arrivals are even. */
 bool pacing_skip(const struct pacing *pacing, struct pacing_cursor *cursor, uint64_t steps);
 /* Even arrivals only: the number of the first one of the cursor's stream at time_ns or later. */
@@ -69,3 +75,12 @@ uint64_t pacing_number_at(const struct pacing *pacing, const struct pacing_curso
 double pacing_count(const struct pacing *pacing, int64_t time_ns);
 /* The target rate at a time, for the display. */
 double pacing_rate_per_s(const struct pacing *pacing, int64_t time_ns);
+/* Which of the load's stages a time belongs to; times after all of them to the last. */
+uint32_t pacing_stage_number(const struct pacing *pacing, int64_t time_ns);
+/* From when until when a stage of the load is played; false: it is not, it was ended before. */
+bool pacing_stage_span(const struct pacing *pacing, uint32_t number, int64_t *from_ns,
+                       int64_t *until_ns);
+
+/* What changes in a stage from `from` to `to`, at a time since its start. A part of a stage has the
+ * ramp of the whole. */
+double pacing_ramp(const struct scenario_stage *stage, double from, double to, int64_t at_ns);

@@ -1,6 +1,7 @@
 #include "pacing/population.h"
 
 #include "core/clock.h"
+#include "pacing/pacing.h"
 
 #include <stdlib.h>
 
@@ -11,8 +12,9 @@ static double population__line(const struct population_stage *stage, int64_t tim
     if (time_ns >= stage->end_ns) {
         return stage->to;
     }
-    double part = (double)(time_ns - stage->start_ns) / (double)(stage->end_ns - stage->start_ns);
-    return stage->from + (stage->to - stage->from) * part;
+    double part = (double)(time_ns - stage->ramp_start_ns) /
+                  (double)(stage->ramp_end_ns - stage->ramp_start_ns);
+    return stage->ramp_from + (stage->ramp_to - stage->ramp_from) * part;
 }
 
 /* As many as connect_rate allows by that time. It counts from those at the stage's start, or from
@@ -61,15 +63,16 @@ bool population_open(struct population *population, const struct scenario_load *
     for (; population->stages_count < load->stages_count; population->stages_count++) {
         const struct scenario_stage *from = &load->stages[population->stages_count];
         struct population_stage *stage = &population->stages[population->stages_count];
-        *stage = (struct population_stage){.start_ns = start_ns,
-                                           .end_ns = start_ns + from->duration_ns,
-                                           .before = held,
-                                           .from = to,
-                                           .to = to};
-        if (from->has_connections) {
-            stage->from = from->connections_from;
-            stage->to = from->connections_to;
-        }
+        *stage = (struct population_stage){
+            .start_ns = start_ns,
+            .end_ns = start_ns + from->duration_ns,
+            .before = held,
+            .ramp_start_ns = start_ns - from->ramp_before_ns,
+            .ramp_end_ns = start_ns + from->duration_ns + from->ramp_after_ns,
+            .ramp_from = from->has_connections ? from->connections_from : to,
+            .ramp_to = from->has_connections ? from->connections_to : to};
+        stage->from = pacing_ramp(from, stage->ramp_from, stage->ramp_to, 0);
+        stage->to = pacing_ramp(from, stage->ramp_from, stage->ramp_to, from->duration_ns);
         /* What connect_rate has not let in by the end is still to come in the next stage. */
         to = stage->to;
         held = population__held(population, stage, stage->end_ns);

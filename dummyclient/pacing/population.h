@@ -14,6 +14,10 @@ struct population_stage {
     double before; /* how many there are at its start, as connect_rate lets them come */
     double from;
     double to;
+    int64_t ramp_start_ns; /* of the whole stage, where this is a part of one */
+    int64_t ramp_end_ns;
+    double ramp_from;
+    double ramp_to;
 };
 
 struct population {

@@ -48,8 +48,8 @@ static void plan__print_stages(const struct plan *plan, FILE *file)
 {
     char text[UNITS_TEXT_BYTES_MAX];
     char to[UNITS_TEXT_BYTES_MAX];
-    for (uint32_t i = 0; i < plan->pacing.stages_count; i++) {
-        const struct pacing_stage *stage = &plan->pacing.stages[i];
+    for (uint32_t i = 0; i < plan->course.pacing.stages_count; i++) {
+        const struct pacing_stage *stage = &plan->course.pacing.stages[i];
         fprintf(file, "  stage %-7" PRIu32 " %s", i + 1,
                 units_format_duration(stage->end_ns - stage->start_ns, text));
         if (plan->open_loop && stage->rate_from_per_s != stage->rate_to_per_s) {
@@ -58,8 +58,8 @@ static void plan__print_stages(const struct plan *plan, FILE *file)
         } else if (plan->open_loop) {
             fprintf(file, ", %s/s", units_format_exact_rate(stage->rate_from_per_s, text));
         }
-        if (population_changes(&plan->population)) {
-            const struct population_stage *population = &plan->population.stages[i];
+        if (population_changes(&plan->course.population)) {
+            const struct population_stage *population = &plan->course.population.stages[i];
             bool holds = population->from == population->to;
             fprintf(file, holds ? ", %g connections" : ", %g to %g connections",
                     population->from * plan->sides, population->to * plan->sides);
@@ -79,7 +79,7 @@ static void plan__print_requests(const struct plan *plan, FILE *file)
         double setup = 0;
         double pass = 0;
         known = program_estimate(plan->scenario, b / plan->sides, &setup, &pass) && known;
-        all += plan_weight_share(plan, b) * plan->pacing.arrivals_total / plan->sides * pass;
+        all += plan_weight_share(plan, b) * plan->course.pacing.arrivals_total / plan->sides * pass;
         in_setup += plan->behaviors[b].connections * setup;
         printable_print(file, "  requests      %s: %g in setup, about %g in a pass",
                         plan->program->behaviors[b].name, setup, pass);
@@ -132,7 +132,7 @@ static void plan__print_load(const struct plan *plan, FILE *file)
     plan__print_stages(plan, file);
     if (plan->open_loop) {
         fprintf(file, "  iterations    about %s\n",
-                units_format_count((uint64_t)(plan->pacing.arrivals_total + 0.5), text));
+                units_format_count((uint64_t)(plan->course.pacing.arrivals_total + 0.5), text));
         if (load->late == LATE_DROP) {
             fprintf(file, "  late ones     are dropped\n");
         } else if (load->catch_up_max_per_s > 0) {
@@ -205,7 +205,8 @@ void plan_print(const struct plan *plan, FILE *file)
         fprintf(file, "  sources       %" PRIu32 " local, the first %.*s\n", plan->sources_count,
                 (int)(port - address), address);
     }
-    fprintf(file, "  connections   %s%s", population_changes(&plan->population) ? "up to " : "",
+    fprintf(file, "  connections   %s%s",
+            population_changes(&plan->course.population) ? "up to " : "",
             units_format_count(plan->connections, text));
     if (plan->scenario->load.connect_rate_per_s > 0) {
         fprintf(file, ", %s/s",
@@ -258,16 +259,16 @@ static struct cJSON *plan__load_to_json(const struct plan *plan)
     json_add_u64(json, "in_flight", load->in_flight);
     json_add_u64(json, "seed", load->seed);
     struct cJSON *stages = json_add_item(json, "stages", cJSON_CreateArray());
-    for (uint32_t i = 0; i < plan->pacing.stages_count; i++) {
-        const struct pacing_stage *stage = &plan->pacing.stages[i];
+    for (uint32_t i = 0; i < plan->course.pacing.stages_count; i++) {
+        const struct pacing_stage *stage = &plan->course.pacing.stages[i];
         struct cJSON *item = cJSON_CreateObject();
         json_add_i64(item, "duration_ns", stage->end_ns - stage->start_ns);
         if (plan->open_loop) {
             json_add_double(item, "rate_from_per_s", stage->rate_from_per_s);
             json_add_double(item, "rate_to_per_s", stage->rate_to_per_s);
         }
-        if (population_changes(&plan->population)) {
-            const struct population_stage *population = &plan->population.stages[i];
+        if (population_changes(&plan->course.population)) {
+            const struct population_stage *population = &plan->course.population.stages[i];
             json_add_u64(item, "connections_from", (uint64_t)population->from * plan->sides);
             json_add_u64(item, "connections_to", (uint64_t)population->to * plan->sides);
         }

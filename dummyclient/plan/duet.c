@@ -68,7 +68,7 @@ int64_t plan_shared_due_ns(const struct plan *plan, uint32_t behavior,
         return cursor->time_ns;
     }
     uint32_t connections = plan_number(plan, plan->connections);
-    return duet__due_ns(plan, &plan->shared, cursor, behavior % PLAN_DUET_SIDES,
+    return duet__due_ns(plan, &plan->course.shared, cursor, behavior % PLAN_DUET_SIDES,
                         cursor->n % connections, cursor->n / connections, 1);
 }
 
@@ -80,6 +80,6 @@ int64_t plan_own_due_ns(const struct plan *plan, uint32_t behavior, uint32_t con
     }
     /* The gap between the arrivals of all connections. */
     double gap = 1.0 / plan_number(plan, plan->connections);
-    return duet__due_ns(plan, &plan->each, cursor, behavior % PLAN_DUET_SIDES,
+    return duet__due_ns(plan, &plan->course.each, cursor, behavior % PLAN_DUET_SIDES,
                         plan_number(plan, connection), cursor->n, gap);
 }

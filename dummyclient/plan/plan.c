@@ -151,11 +151,7 @@ static void plan__override_load(struct plan *plan, struct mistakes *mistakes)
 static void plan__check_rates(const struct plan *plan, struct mistakes *mistakes)
 {
     const struct scenario_load *load = &plan->scenario->load;
-    double most_per_s = 0;
-    for (uint32_t i = 0; i < plan->pacing.stages_count; i++) {
-        const struct pacing_stage *stage = &plan->pacing.stages[i];
-        most_per_s = fmax(most_per_s, fmax(stage->rate_from_per_s, stage->rate_to_per_s));
-    }
+    double most_per_s = course_rate_max_per_s(&plan->course, 0);
     if (load->catch_up_max_per_s > 0 && load->catch_up_max_per_s <= most_per_s) {
         mistakes_report(mistakes, plan->scenario->path,
                         "`load.max_catch_up_rate`: expected more than the highest rate, %.10g/s, "
@@ -245,7 +241,7 @@ static uint64_t plan__figures_bytes(const struct plan *plan)
             break;
         }
     }
-    return copies * figures_memory_bytes(&shape, plan->pacing.end_ns);
+    return copies * figures_memory_bytes(&shape, plan->course.pacing.end_ns);
 }
 
 static void plan__measure(struct plan *plan)
@@ -339,12 +335,8 @@ static void plan__arrange(struct plan *plan, struct mistakes *mistakes)
         mistakes_report(mistakes, OPTIONS_ABOUT, "%s", error.text);
     }
     const struct scenario_load *load = &plan->scenario->load;
-    if (pacing_open(&plan->pacing, load, PACING_WHOLE, &error) &&
-        pacing_open(&plan->shared, load, PACING_SHARED, &error) &&
-        pacing_open(&plan->each, load, PACING_EACH, &error) &&
-        population_open(&plan->population, load, &error)) {
+    if (course_open(&plan->course, load, plan->sides, &error)) {
         plan__check_rates(plan, mistakes);
-        pacing_multiply(&plan->pacing, plan->sides);
     } else {
         mistakes_report(mistakes, OPTIONS_ABOUT, "%s", error.text);
     }
@@ -412,10 +404,7 @@ bool plan_open(struct plan *plan, const struct options *options,
 
 void plan_close(struct plan *plan)
 {
-    pacing_close(&plan->pacing);
-    pacing_close(&plan->shared);
-    pacing_close(&plan->each);
-    population_close(&plan->population);
+    course_close(&plan->course);
     for (uint32_t i = 0; i < plan->behaviors_count; i++) {
         free(plan->behaviors[i].numbers);
     }
@@ -443,7 +432,7 @@ void plan_close(struct plan *plan)
 struct figures_shape plan_shape(const struct plan *plan)
 {
     return (struct figures_shape){.steps = plan->steps_count,
-                                  .stages = plan->pacing.stages_count,
+                                  .stages = plan->course.pacing.stages_count,
                                   .behaviors = plan->behaviors_count,
                                   .targets = plan->target_names_count};
 }

@@ -10,8 +10,7 @@
 #include "net/address.h"
 #include "net/reach.h"
 #include "options/options.h"
-#include "pacing/pacing.h"
-#include "pacing/population.h"
+#include "pacing/course.h"
 #include "plan/codec.h"
 #include "plan/tls.h"
 #include "program/program.h"
@@ -83,10 +82,7 @@ struct plan {
     struct plan_codec codec;
     struct plan_tls tls;
     struct program *program;
-    struct pacing pacing; /* the whole load; of it, on each side ... */
-    struct pacing shared; /* ... what any connection of a behavior may play, */
-    struct pacing each;   /* ... and what each connection plays (rate_per_connection) */
-    struct population population;
+    struct course course; /* of the load, as planned: a run may be touched */
     bool open_loop;
     uint32_t sides;       /* 1, or PLAN_DUET_SIDES: each has its part of what follows */
     uint32_t connections; /* the most there ever are */
@@ -172,7 +168,7 @@ uint32_t plan_count_below(const uint32_t *numbers, uint32_t count, uint32_t limi
 /* Are they dealt by n alone, one by one to connection n modulo their number? (One behavior, and the
  * number of connections never changes.) */
 bool plan_deals_in_turn(const struct plan *plan);
-/* The first arrival of a connection's own (plan->each). */
+/* The first arrival of a connection's own (plan->course.each). */
 void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct pacing_cursor *cursor);
 /* When the arrival at the cursor is due on the side of a behavior, since t0: the arrival's time,
  * and in a duet on one of the two sides half a gap later, by turns. Of those that are shared, and

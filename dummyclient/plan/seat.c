@@ -264,8 +264,9 @@ uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_
 {
     const struct plan_behavior *share = &plan->behaviors[behavior];
     uint32_t among = share->connections;
-    if (population_changes(&plan->population)) {
-        among = plan__wanted_of(share, population_wanted(&plan->population, time_ns) * plan->sides);
+    if (population_changes(&plan->course.population)) {
+        among = plan__wanted_of(share,
+                                population_wanted(&plan->course.population, time_ns) * plan->sides);
     }
     uint32_t nth = (uint32_t)(n % among);
     return plan_seat_at(plan, share->numbers != NULL ? share->numbers[nth] : nth).worker;
@@ -273,7 +274,7 @@ uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_
 
 bool plan_deals_in_turn(const struct plan *plan)
 {
-    return plan->behaviors_count == 1 && !population_changes(&plan->population);
+    return plan->behaviors_count == 1 && !population_changes(&plan->course.population);
 }
 
 void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct pacing_cursor *cursor)
@@ -282,15 +283,15 @@ void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct paci
      * of which any first few are well distributed (Weyl). */
     double whole;
     uint32_t number = plan_number(plan, connection);
-    double phase = population_changes(&plan->population)
+    double phase = population_changes(&plan->course.population)
                        ? modf(number * 0.6180339887498949, &whole)
                        : (double)number / plan_number(plan, plan->connections);
-    pacing_first_of(&plan->each, number, phase, cursor);
+    pacing_first_of(&plan->course.each, number, phase, cursor);
 }
 
 bool plan_wants(const struct plan *plan, uint32_t connection, int64_t time_ns)
 {
-    return plan_number(plan, connection) < population_wanted(&plan->population, time_ns);
+    return plan_number(plan, connection) < population_wanted(&plan->course.population, time_ns);
 }
 
 uint32_t plan_barrier_connections(const struct plan *plan, uint32_t barrier)

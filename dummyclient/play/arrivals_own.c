@@ -26,15 +26,15 @@ bool arrivals_own_open(struct arrivals *arrivals, struct error *error)
 static void arrivals_own__seek(const struct arrivals *arrivals, struct arrivals_own *own)
 {
     const struct plan *plan = arrivals->plan;
-    own->wanted = !population_changes(&plan->population);
+    own->wanted = !population_changes(&plan->course.population);
     for (int i = 0; i < ARRIVALS_WALK_MAX && !own->wanted; i++) {
-        pacing_locate(&plan->each, &own->cursor);
+        pacing_locate(&plan->course.each, &own->cursor);
         own->wanted = plan_wants(plan, own->number, own->cursor.time_ns);
-        if (!own->wanted && !pacing_step(&plan->each, &own->cursor)) {
+        if (!own->wanted && !pacing_step(&plan->course.each, &own->cursor)) {
             return;
         }
     }
-    pacing_locate(&plan->each, &own->cursor);
+    pacing_locate(&plan->course.each, &own->cursor);
 }
 
 static void arrivals_own__schedule(struct arrivals *arrivals, struct arrivals_own *own)
@@ -52,7 +52,7 @@ static void arrivals_own__schedule(struct arrivals *arrivals, struct arrivals_ow
 
 static void arrivals_own__next(struct arrivals *arrivals, struct arrivals_own *own)
 {
-    if (pacing_step(&arrivals->plan->each, &own->cursor)) {
+    if (pacing_step(&arrivals->plan->course.each, &own->cursor)) {
         arrivals_own__seek(arrivals, own);
         arrivals_own__schedule(arrivals, own);
     }
@@ -219,12 +219,13 @@ static uint64_t arrivals_own__before(const void *context, int64_t time_ns)
 void arrivals_own_give_up(struct arrivals *arrivals, int64_t until_ns, int64_t now_ns)
 {
     const struct plan *plan = arrivals->plan;
-    bool even = !population_changes(&plan->population) && plan->each.arrival != ARRIVAL_POISSON;
+    bool even = !population_changes(&plan->course.population) &&
+                plan->course.each.arrival != ARRIVAL_POISSON;
     for (uint32_t i = 0; i < arrivals->numbers_count; i++) {
         struct arrivals_own *own = &arrivals->own[i];
         uint32_t behavior = plan_seat_at(plan, own->number).behavior;
         if (even && own->cursor.time_ns < until_ns) {
-            struct arrivals__stream context = {.each = &plan->each, .cursor = &own->cursor};
+            struct arrivals__stream context = {.each = &plan->course.each, .cursor = &own->cursor};
             arrivals_lose(arrivals, behavior, own->cursor.time_ns, until_ns, arrivals_own__before,
                           &context, now_ns);
             continue;
@@ -233,7 +234,7 @@ void arrivals_own_give_up(struct arrivals *arrivals, int64_t until_ns, int64_t n
             if (own->wanted) {
                 int64_t time_ns = arrivals->t0_ns + own->cursor.time_ns;
                 recorder_never_started(arrivals->recorder, behavior, time_ns, time_ns, 1, now_ns);
-                if (!pacing_step(&plan->each, &own->cursor)) {
+                if (!pacing_step(&plan->course.each, &own->cursor)) {
                     break;
                 }
             }

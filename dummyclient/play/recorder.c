@@ -10,8 +10,8 @@
 struct figures_stage *recorder_stage(struct recorder *recorder, int64_t time_ns)
 {
     const struct pacing *pacing = recorder->pacing;
-    uint32_t count = recorder->figures.stages_count;
-    if (count == 0 || recorder->t0_ns == TIME_NEVER_NS) {
+    uint32_t apart = recorder->figures.stages_count;
+    if (apart == 0 || recorder->t0_ns == TIME_NEVER_NS) {
         return NULL;
     }
     int64_t at_ns = time_ns - recorder->t0_ns;
@@ -19,11 +19,12 @@ struct figures_stage *recorder_stage(struct recorder *recorder, int64_t time_ns)
     while (i > 0 && at_ns < pacing->stages[i].start_ns) {
         i--;
     }
-    while (i + 1 < count && at_ns >= pacing->stages[i].end_ns) {
+    while (i + 1 < pacing->stages_count && at_ns >= pacing->stages[i].end_ns) {
         i++;
     }
     recorder->stage_hint = i;
-    return &recorder->figures.stages[i];
+    uint32_t number = pacing->stages[i].number;
+    return &recorder->figures.stages[number < apart ? number : apart - 1];
 }
 
 /* Those whose histograms a time is recorded in: the run, its stage, its step, its target and its

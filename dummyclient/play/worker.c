@@ -43,8 +43,8 @@ bool worker_open(struct worker *worker, const struct plan *plan, struct control 
         }
     }
     struct figures_shape shape = plan_shape(plan);
-    if (!recorder_open(&worker->recorder, &shape, &plan->pacing, RESULT_ABNORMAL_MAX, origin_ns,
-                       &worker->live, error)) {
+    if (!recorder_open(&worker->recorder, &shape, &plan->course.pacing, RESULT_ABNORMAL_MAX,
+                       origin_ns, &worker->live, error)) {
         goto failed_recorder;
     }
     worker->recorder.behaviors = plan->program->behaviors;
@@ -102,10 +102,10 @@ static uint32_t worker__wanted(const struct worker *worker, int64_t now_ns, int6
     const struct plan *plan = worker->plan;
     int64_t t0_ns = worker->arrivals.t0_ns;
     double rate_per_s = plan->scenario->load.connect_rate_per_s;
-    if (population_changes(&plan->population) && now_ns >= t0_ns) {
-        int64_t change_ns = population_next_ns(&plan->population, now_ns - t0_ns);
+    if (population_changes(&plan->course.population) && now_ns >= t0_ns) {
+        int64_t change_ns = population_next_ns(&plan->course.population, now_ns - t0_ns);
         *next_ns = change_ns == TIME_NEVER_NS ? TIME_NEVER_NS : t0_ns + change_ns;
-        return population_wanted(&plan->population, now_ns - t0_ns) * plan->sides;
+        return population_wanted(&plan->course.population, now_ns - t0_ns) * plan->sides;
     }
     *next_ns = TIME_NEVER_NS;
     double passed_s = (double)(now_ns - worker->origin_ns) / (double)NS_PER_S;

@@ -149,18 +149,20 @@ static void report__add_behaviors(struct cJSON *result, const struct plan *plan,
 }
 
 /* Where the load has several stages. */
-static void report__add_stages(struct cJSON *result, const struct plan *plan,
-                               const struct figures *figures)
+static void report__add_stages(struct cJSON *result, const struct plan *plan, const struct run *run)
 {
+    const struct figures *figures = &run->figures;
     struct cJSON *stages = json_add_item(result, "stages", cJSON_CreateArray());
     for (uint32_t i = 0; i < figures->stages_count; i++) {
         const struct figures_stage *stage = &figures->stages[i];
-        bool last = i + 1 == figures->stages_count;
         double seconds = (double)stage->window_ns / (double)NS_PER_S;
         struct cJSON *item = cJSON_CreateObject();
-        json_add_i64(item, "start_ns", plan->pacing.stages[i].start_ns);
-        json_add_i64(item, "end_ns",
-                     plan->pacing.stages[last ? plan->pacing.stages_count - 1 : i].end_ns);
+        int64_t start_ns = run->course->end_ns; /* it was ended by hand before it began */
+        int64_t end_ns = start_ns;
+        pacing_stage_span(&run->course->pacing, i, &start_ns, &end_ns);
+        bool last = i + 1 == figures->stages_count;
+        json_add_i64(item, "start_ns", start_ns);
+        json_add_i64(item, "end_ns", last ? run->course->end_ns : end_ns);
         struct cJSON *rate = json_add_item(item, "rate", cJSON_CreateObject());
         report__add_rate_figures(rate, plan, stage->rate_target_per_s,
                                  seconds > 0 ? (double)stage->iterations_started / seconds : 0);
@@ -330,7 +332,7 @@ struct cJSON *report_to_json(const struct plan *plan, struct run *run,
     report__add_codec(result, plan, run);
     report__add_targets(result, plan, run);
     report__add_behaviors(result, plan, run);
-    report__add_stages(result, plan, &run->figures);
+    report__add_stages(result, plan, run);
     report__add_clock(result, run);
     notes_to_json(&run->figures.notes, plan->program->mark_names, result);
     json_add_item(result, "series", series_to_json(run->figures.series, run->end_ns));

@@ -133,7 +133,7 @@ static void summary__print_wanted(const struct plan *plan, const struct figures 
     double asked_per_s = figures->rate_target_per_s;
     fprintf(file, " of %s/s wanted (", units_format_rate(asked_per_s, text));
     if (due_per_s < 0.999 * asked_per_s || due_per_s > 1.001 * asked_per_s) {
-        bool draws = plan->pacing.arrival == ARRIVAL_POISSON;
+        bool draws = plan->course.pacing.arrival == ARRIVAL_POISSON;
         fprintf(file, "%s%s", draws ? "Poisson drew " : "",
                 units_format_count(figures->arrivals.intended, text));
         fprintf(file, "%s, %s/s", draws ? "" : " due", units_format_rate(due_per_s, text));

@@ -78,12 +78,20 @@ struct scenario_target {
 
 /* Rates are iterations per second in total, or of each connection. A stage without a rate
  * (has_rate false) keeps that of the load; without any the loop is closed. A stage without
- * connections keeps the number that the last one ended with. */
+ * connections keeps the number that the last one ended with.
+ *
+ * What a hand has done to a stage during the run (pacing/course.h): it is cut into parts, each with
+ * the ramps of the whole, which began and end that much before and after the part. In a file all of
+ * this is 0. */
 struct scenario_stage {
     int64_t duration_ns;
     bool has_rate;
     bool per_connection;
     bool has_connections;
+    bool continued; /* a further part of the stage before it */
+    bool paused;    /* nothing arrives, whatever the rate */
+    int64_t ramp_before_ns;
+    int64_t ramp_after_ns;
     double rate_from_per_s;
     double rate_to_per_s;
     uint32_t connections_from;

@@ -177,7 +177,7 @@ static const char *screen__seconds(int64_t time_ns, char text[UNITS_TEXT_BYTES_M
 static void screen__phase(const struct screen_moment *moment, char *text, size_t bytes)
 {
     static const char *const WORDS[] = {"connecting", "warm-up", "running", "draining", "ended"};
-    const struct pacing *pacing = &moment->plan->pacing;
+    const struct pacing *pacing = &moment->plan->course.pacing;
     bool playing = moment->phase == PHASE_WARMUP || moment->phase == PHASE_RUNNING;
     if (!playing || pacing->stages_count < 2) {
         snprintf(text, bytes, "%s", WORDS[moment->phase]);
@@ -271,7 +271,7 @@ static void screen__latency(struct screen *screen, const char *label,
  * tolerance for chance: a Poisson draw is seldom off by three times its deviation. */
 static bool screen__is_missed(const struct screen_moment *moment)
 {
-    const struct pacing *pacing = &moment->plan->pacing;
+    const struct pacing *pacing = &moment->plan->course.pacing;
     uint64_t ended = moment->now->counters.totals[TOTAL_ITERATIONS] -
                      moment->before->counters.totals[TOTAL_ITERATIONS];
     double due = pacing_count(pacing, moment->run_ns) -
@@ -293,7 +293,7 @@ static void screen__rate(struct screen *screen)
                       moment->plan->open_loop ? "" : " (closed loop: as fast as replies come)");
         return;
     }
-    double target_per_s = pacing_rate_per_s(&moment->plan->pacing, moment->run_ns);
+    double target_per_s = pacing_rate_per_s(&moment->plan->course.pacing, moment->run_ns);
     screen__print(screen, screen__is_missed(moment) ? SCREEN_YELLOW : NULL,
                   "%-13s %s/s of %s/s wanted", "iterations", achieved,
                   units_format_count((uint64_t)(target_per_s + 0.5), target));
@@ -441,7 +441,7 @@ void screen_line(const struct screen_moment *moment, char *text, size_t bytes)
         return;
     }
     if (moment->plan->open_loop && moment->phase != PHASE_DRAINING) {
-        double rate_per_s = pacing_rate_per_s(&moment->plan->pacing, moment->run_ns);
+        double rate_per_s = pacing_rate_per_s(&moment->plan->course.pacing, moment->run_ns);
         snprintf(target, sizeof target, " of %s",
                  units_format_count((uint64_t)(rate_per_s + 0.5), numbers[2]));
     }

@@ -179,11 +179,11 @@ static void laws__watch_population(struct laws_play *play, int64_t now_ns)
     int64_t until_ns = now_ns - play->run.t0_ns;
     int64_t from_ns = until_ns - (play->kind ? LAWS_LEAVING_NS : LAWS_LEAVING_LONG_NS);
     from_ns = from_ns < -1 ? -1 : from_ns;
-    uint32_t wanted = population_wanted(&play->plan->population, until_ns);
+    uint32_t wanted = population_wanted(&play->plan->course.population, until_ns);
     /* From change to change: a number may be wanted for no longer than a moment. */
     for (int64_t at_ns = from_ns; at_ns < until_ns;
-         at_ns = population_next_ns(&play->plan->population, at_ns)) {
-        uint32_t then = population_wanted(&play->plan->population, at_ns);
+         at_ns = population_next_ns(&play->plan->course.population, at_ns)) {
+        uint32_t then = population_wanted(&play->plan->course.population, at_ns);
         wanted = then > wanted ? then : wanted;
     }
     uint32_t extra = open > wanted ? open - wanted : 0;
@@ -256,6 +256,7 @@ static void laws__collect(struct laws_play *play, int64_t now_ns)
         play->bytes_sent += harness->bytes_sent;
     }
     int64_t stop_ns = atomic_load(&play->control->stop_ns);
+    run->course = &plan->course;
     run->origin_ns = play->origin_ns;
     run->end_ns = now_ns;
     run->stop_ns = stop_ns < now_ns ? stop_ns : now_ns;

@@ -102,11 +102,11 @@ static struct laws_due laws__due(const struct laws_play *play)
     struct laws_due due = {0};
     struct pacing_cursor cursor;
     const struct plan *plan = play->plan;
-    pacing_first(&plan->shared, &cursor);
-    laws__due_of(play, &plan->shared, &cursor, UINT32_MAX, &due);
+    pacing_first(&plan->course.shared, &cursor);
+    laws__due_of(play, &plan->course.shared, &cursor, UINT32_MAX, &due);
     for (uint32_t i = 0; i < plan->connections; i++) {
         plan_own_arrivals(plan, i, &cursor);
-        laws__due_of(play, &plan->each, &cursor, i, &due);
+        laws__due_of(play, &plan->course.each, &cursor, i, &due);
     }
     return due;
 }
@@ -158,7 +158,7 @@ static void laws__arrivals(const struct laws_play *play, const struct laws_scena
         laws__seconds(play, &due);
     }
     if (play->run.window_ns > 0) {
-        const struct pacing *pacing = &play->plan->pacing;
+        const struct pacing *pacing = &play->plan->course.pacing;
         double asked = pacing_count(pacing, play->run.stop_ns - play->run.t0_ns) -
                        pacing_count(pacing, play->plan->scenario->load.warmup_ns);
         double per_s = asked / ((double)play->run.window_ns / (double)NS_PER_S);
@@ -274,7 +274,7 @@ static void laws__parts(const struct laws_play *play, const struct laws_scenario
 /* How often a connection begins to be wanted, all of them together. */
 static uint32_t laws__wanted_times(const struct laws_play *play)
 {
-    const struct population *population = &play->plan->population;
+    const struct population *population = &play->plan->course.population;
     uint32_t before = play->plan->connections_at_start;
     uint32_t times = before;
     int64_t until_ns = play->run.stop_ns - play->run.t0_ns;
@@ -295,7 +295,7 @@ static void laws__population(const struct laws_play *play, const struct laws_sce
         laws__most("connects of those that were wanted", (double)attempted,
                    laws__wanted_times(play));
         laws__most("connects before connect_rate lets them", play->connects_early,
-                   1 + play->plan->pacing.stages_count);
+                   1 + play->plan->course.pacing.stages_count);
     }
 }
 

@@ -92,7 +92,7 @@ static void test_options_override_the_scenario(void **state)
     const struct plan *plan = &harness.plan;
     assert_int_equal(plan->connections, 500);
     assert_true(plan->open_loop);
-    assert_true(plan->pacing.arrivals_total == 6000);
+    assert_true(plan->course.pacing.arrivals_total == 6000);
     assert_true(plan->duration_ns == 3 * NS_PER_S);
     assert_int_equal(plan->scenario->load.seed, 99);
     assert_true(plan_connect_offset_ns(plan, 250) == 2500 * NS_PER_MS);
@@ -177,7 +177,7 @@ static void test_rate_per_connection_is_multiplied(void **state)
     (void)state;
     struct harness harness;
     assert_made(&harness, SCENARIO, "--rate-per-connection", "0.5");
-    assert_true(harness.plan.pacing.arrivals_total == 500);
+    assert_true(harness.plan.course.pacing.arrivals_total == 500);
     plan_close(&harness.plan);
 }
 
@@ -187,15 +187,15 @@ static void test_rate_replaces_stages_and_keeps_their_length(void **state)
     struct harness harness;
     assert_made(&harness, STAGES, "--rate", "100");
     assert_true(harness.plan.duration_ns == 40 * NS_PER_S);
-    assert_true(harness.plan.pacing.arrivals_total == 4000);
+    assert_true(harness.plan.course.pacing.arrivals_total == 4000);
     plan_close(&harness.plan);
     assert_made(&harness, STAGES, "-q", "--no-strict");
-    assert_true(harness.plan.pacing.arrivals_total == 700);
+    assert_true(harness.plan.course.pacing.arrivals_total == 700);
     plan_close(&harness.plan);
     assert_made(&harness, STAGES, "--duration", "4s"); /* the same shape in less time */
     assert_true(harness.plan.duration_ns == 4 * NS_PER_S);
-    assert_true(harness.plan.pacing.stages[0].end_ns == NS_PER_S);
-    assert_true(harness.plan.pacing.arrivals_total == 70);
+    assert_true(harness.plan.course.pacing.stages[0].end_ns == NS_PER_S);
+    assert_true(harness.plan.course.pacing.arrivals_total == 70);
     plan_close(&harness.plan);
 }
 
@@ -215,10 +215,10 @@ static void test_stages_say_how_many_connections(void **state)
     assert_int_equal(plan->connections_at_start, 0);
     assert_true(plan->open_loop);
     /* 0 to 200/s in 10 s, then 80/s for 10 s. */
-    assert_true(plan->pacing.arrivals_total == 1800);
+    assert_true(plan->course.pacing.arrivals_total == 1800);
     /* At half a second five connections are there, at 10 s all: each arrival belongs to a worker
      * that has one of them. */
-    assert_int_equal(population_wanted(&plan->population, 500 * NS_PER_MS), 5);
+    assert_int_equal(population_wanted(&plan->course.population, 500 * NS_PER_MS), 5);
     for (uint64_t n = 0; n < 100; n++) {
         uint32_t worker = plan_arrival_worker(plan, 0, n, 150 * NS_PER_MS);
         assert_true(worker == plan_seat_at(plan, 0).worker ||
@@ -227,11 +227,11 @@ static void test_stages_say_how_many_connections(void **state)
     plan_close(&harness.plan);
     assert_made(&harness, POPULATION, "-c", "10"); /* the same shape, smaller */
     assert_int_equal(harness.plan.connections, 10);
-    assert_int_equal(population_wanted(&harness.plan.population, 15 * NS_PER_S), 4);
+    assert_int_equal(population_wanted(&harness.plan.course.population, 15 * NS_PER_S), 4);
     plan_close(&harness.plan);
     assert_made(&harness, POPULATION, "-r", "50"); /* the connections still follow the stages */
-    assert_true(harness.plan.pacing.arrivals_total == 1000);
-    assert_int_equal(population_wanted(&harness.plan.population, 15 * NS_PER_S), 40);
+    assert_true(harness.plan.course.pacing.arrivals_total == 1000);
+    assert_int_equal(population_wanted(&harness.plan.course.population, 15 * NS_PER_S), 40);
     plan_close(&harness.plan);
 }
 

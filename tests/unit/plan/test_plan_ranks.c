@@ -112,8 +112,8 @@ static void assert_arrivals(const char *scenario, uint32_t ranks, uint64_t share
     struct pacing_cursor cursor;
     uint64_t taken[RANKS_MAX] = {0};
     uint64_t arrivals = 0;
-    for (pacing_first(&first->pacing, &cursor); cursor.time_ns != TIME_NEVER_NS;
-         pacing_advance(&first->pacing, &cursor), arrivals++) {
+    for (pacing_first(&first->course.pacing, &cursor); cursor.time_ns != TIME_NEVER_NS;
+         pacing_advance(&first->course.pacing, &cursor), arrivals++) {
         uint32_t behavior = plan_arrival_behavior(first, cursor.n);
         uint32_t takers = 0;
         for (uint32_t rank = 0; rank < ranks; rank++) {

@@ -8,7 +8,8 @@ int recorder_setup(void **state)
         (struct fixture){.behaviors = {{.first_step = 0, .first_target = 1},
                                        {.first_step = UINT32_MAX, .first_target = UINT32_MAX}}};
     fixture.stages[0] = (struct pacing_stage){.start_ns = 0, .end_ns = 1 * NS_PER_S};
-    fixture.stages[1] = (struct pacing_stage){.start_ns = 1 * NS_PER_S, .end_ns = 3 * NS_PER_S};
+    fixture.stages[1] =
+        (struct pacing_stage){.number = 1, .start_ns = 1 * NS_PER_S, .end_ns = 3 * NS_PER_S};
     fixture.pacing = (struct pacing){.stages = fixture.stages, .stages_count = 2};
     const struct figures_shape shape = {.steps = 1, .stages = 2, .behaviors = 2, .targets = 2};
     assert_true(

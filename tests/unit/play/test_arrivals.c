@@ -78,8 +78,8 @@ static void open_simulation(const char *scenario, const char **arguments)
     }
     for (uint32_t w = 0; w < plan->workers_count; w++) {
         struct figures_shape shape = plan_shape(plan);
-        assert_true(
-            recorder_open(&sim.recorders[w], &shape, &plan->pacing, 1, 0, &sim.live[w], &error));
+        assert_true(recorder_open(&sim.recorders[w], &shape, &plan->course.pacing, 1, 0,
+                                  &sim.live[w], &error));
         sim.recorders[w].t0_ns = T0_NS;
         sim.recorders[w].window_start_ns = T0_NS + plan->scenario->load.warmup_ns;
         sim.recorders[w].window_end_ns = T0_NS + plan->duration_ns;
@@ -204,13 +204,13 @@ static uint64_t count_due(void)
     const struct plan *plan = &sim.harness.plan;
     uint64_t due = 0;
     struct pacing_cursor cursor;
-    for (pacing_first(&plan->shared, &cursor); cursor.time_ns != TIME_NEVER_NS;
-         pacing_advance(&plan->shared, &cursor)) {
+    for (pacing_first(&plan->course.shared, &cursor); cursor.time_ns != TIME_NEVER_NS;
+         pacing_advance(&plan->course.shared, &cursor)) {
         due += cursor.time_ns >= plan->scenario->load.warmup_ns;
     }
     for (uint32_t i = 0; i < plan->connections; i++) {
         for (plan_own_arrivals(plan, i, &cursor); cursor.time_ns != TIME_NEVER_NS;
-             pacing_advance(&plan->each, &cursor)) {
+             pacing_advance(&plan->course.each, &cursor)) {
             due += plan_wants(plan, i, cursor.time_ns) &&
                    cursor.time_ns >= plan->scenario->load.warmup_ns;
         }

@@ -88,8 +88,8 @@ static void open_simulation(const char *scenario, uint32_t threads, bool duet)
     }
     for (uint32_t w = 0; w < plan->workers_count; w++) {
         struct figures_shape shape = plan_shape(plan);
-        assert_true(
-            recorder_open(&sim.recorders[w], &shape, &plan->pacing, 1, 0, &sim.live[w], &error));
+        assert_true(recorder_open(&sim.recorders[w], &shape, &plan->course.pacing, 1, 0,
+                                  &sim.live[w], &error));
         sim.recorders[w].t0_ns = T0_NS;
         sim.recorders[w].window_start_ns = T0_NS + plan->scenario->load.warmup_ns;
         sim.recorders[w].window_end_ns = T0_NS + plan->duration_ns;

@@ -196,8 +196,10 @@ static struct judged *judged_open(void)
     const char *arguments[] = {NULL};
     judged = (struct judged){0};
     harness_plan(&judged.harness, SCENARIO, arguments);
-    judged.run =
-        (struct run){.t0_ns = T0_NS, .stop_ns = T0_NS + 10 * NS_PER_S, .window_ns = 10 * NS_PER_S};
+    judged.run = (struct run){.course = &judged.harness.plan.course,
+                              .t0_ns = T0_NS,
+                              .stop_ns = T0_NS + 10 * NS_PER_S,
+                              .window_ns = 10 * NS_PER_S};
     struct figures *figures = &judged.run.figures;
     assert_true(figures_open(
         figures, &(struct figures_shape){.steps = 1, .stages = 1, .behaviors = 1}, 1, 0, &error));
@@ -402,7 +404,10 @@ static void test_a_stalled_server_stays_valid(void **state)
     harness_open(&judged.harness, SCENARIO, arguments, &network);
     harness_run(&judged.harness);
     struct figures *figures = &judged.harness.worker.recorder.figures;
-    judged.run = (struct run){.t0_ns = T0_NS, .window_ns = 10 * NS_PER_S, .figures = *figures};
+    judged.run = (struct run){.course = &judged.harness.plan.course,
+                              .t0_ns = T0_NS,
+                              .window_ns = 10 * NS_PER_S,
+                              .figures = *figures};
     assert_true(figures->arrivals.never_started > 5000);
     verdict_reach(&judged.verdict, &judged.harness.plan, &judged.run);
     assert_true(judged.verdict.valid);

@@ -138,8 +138,8 @@ static uint64_t told_and_due(struct run *run, const struct plan *plan, int64_t g
     struct figures_window window = run_window(run, plan);
     struct pacing_cursor cursor;
     uint64_t due = 0;
-    for (pacing_first(&plan->pacing, &cursor); cursor.time_ns < run->stop_ns - run->t0_ns;
-         pacing_advance(&plan->pacing, &cursor)) {
+    for (pacing_first(&plan->course.pacing, &cursor); cursor.time_ns < run->stop_ns - run->t0_ns;
+         pacing_advance(&plan->course.pacing, &cursor)) {
         int64_t time_ns = run->t0_ns + cursor.time_ns;
         due += time_ns >= window.start_ns;
         if (cursor.n % 3 != 0 && time_ns < gone_ns) {
@@ -154,13 +154,13 @@ static uint64_t told_and_due(struct run *run, const struct plan *plan, int64_t g
 static void assert_due_as_planned(const struct run *run, const struct plan *plan)
 {
     struct pacing_cursor cursor;
-    pacing_first(&plan->pacing, &cursor);
+    pacing_first(&plan->course.pacing, &cursor);
     for (int64_t at_ns = run->origin_ns; at_ns < run->stop_ns; at_ns += NS_PER_S) {
         uint64_t due = 0;
         while (cursor.time_ns != TIME_NEVER_NS && run->t0_ns + cursor.time_ns < run->stop_ns &&
                run->t0_ns + cursor.time_ns < at_ns + NS_PER_S) {
             due++;
-            pacing_advance(&plan->pacing, &cursor);
+            pacing_advance(&plan->course.pacing, &cursor);
         }
         assert_int_equal(series_due(run->figures.series, at_ns), due);
     }
@@ -179,7 +179,8 @@ static void test_what_nobody_told_about_never_began(void **state)
         char text[2048];
         snprintf(text, sizeof text, CONSERVED, arrivals[i % 2]);
         harness_plan(&harness, text, arguments);
-        struct run run = {.origin_ns = T0_NS,
+        struct run run = {.course = &harness.plan.course,
+                          .origin_ns = T0_NS,
                           .t0_ns = T0_NS + 730 * NS_PER_MS,
                           .stop_ns = T0_NS + (i < 2 ? 4130 : 5230) * NS_PER_MS,
                           .end_ns = T0_NS + 6 * NS_PER_S};
@@ -205,8 +206,8 @@ static void test_what_nobody_told_about_never_began(void **state)
         assert_memory_equal(&sums[1], &figures->arrivals, sizeof sums[0]);
         assert_due_as_planned(&run, &harness.plan);
         /* What was asked for is the plan's, whatever was drawn or told. */
-        double asked = pacing_count(&harness.plan.pacing, run.stop_ns - run.t0_ns) -
-                       pacing_count(&harness.plan.pacing, 300 * NS_PER_MS);
+        double asked = pacing_count(&harness.plan.course.pacing, run.stop_ns - run.t0_ns) -
+                       pacing_count(&harness.plan.course.pacing, 300 * NS_PER_MS);
         double seconds = (double)run.window_ns / (double)NS_PER_S;
         assert_true(fabs(figures->rate_target_per_s * seconds - asked) < 1e-6 * asked);
         figures_close(&run.figures);
