@@ -53,7 +53,7 @@ export function histogramOf(samples, { censored = [], told = true } = {}) {
   histogram.censored = censored.reduce((sum, [, amount]) => sum + amount, 0);
   if (censored.length) {
     histogram.censored_min = Math.round(lowestOf(censored));
-    if (told) histogram.censored_buckets = bucketsOf(censored);
+    if (told) histogram.censored_buckets = bucketsOf(censored, 3);
   }
   histogram.over_range = 0;
   histogram.buckets = buckets;

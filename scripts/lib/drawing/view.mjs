@@ -1,10 +1,9 @@
 // Turns a run into what a page shows: columns, spectra, cells; small enough to be inlined twenty
 // times. Everything is computed here, once, so that page and SVG show the same numbers.
 
-import { bucketHighestNs, addBuckets, bucketsPercentilesNs, histogramOpenFigures,
-  histogramSpectrum } from '../results/histogram.mjs';
-import { percentilesAndMax } from '../results/percentiles.mjs';
-import { addCounts } from '../results/merge.mjs';
+import { histogramOpenFigures, histogramSpectrum } from '../results/histogram.mjs';
+import { addPercentiles, columnsOfEntries, errorKinds, heatOf, joinEntries, round, SECOND_NS }
+  from './columns.mjs';
 import { entriesOf, partsOf } from './parts.mjs';
 import { reconcile, reconcileLine } from '../results/reconcile.mjs';
 import { stagesOf, stageText } from './stages.mjs';
@@ -14,95 +13,14 @@ import { showText } from '../base/format.mjs';
 const ENTRIES_MAX = 1800;
 const HEAT_COLUMNS_MAX = 300;
 const SHARES_DRAWN = 8;
-const HEAT_ROWS_PER_DECADE = 16;
-const SECOND_NS = 1e9;
-const LEVELS = ['connections', 'connecting'];
-// By the second in which an arrival was due; results of older versions have none.
-const BY_DUE = ['due', 'begun', 'dropped', 'never_started'];
-const SUMS = ['connects_failed', 'iterations', 'target', ...BY_DUE, 'requests', 'responses',
-  'messages_sent', 'messages_received', 'bytes_sent', 'bytes_received', 'errors'];
-
-/** Two neighbours as one entry. */
-function joinEntries(before, last) {
-  const sum = { ...before };
-  for (const key of SUMS) sum[key] = Number(before[key] ?? 0) + Number(last[key] ?? 0);
-  for (const key of LEVELS) sum[key] = last[key];
-  sum.errors_by_kind = addCounts([before.errors_by_kind, last.errors_by_kind]);
-  sum.buckets = addBuckets([before.buckets ?? [], last.buckets ?? []]);
-  return sum;
-}
-
-function round(value, digits = 3) {
-  return Number(value.toFixed(digits));
-}
-
 /** Columns of one side's series, times in seconds from the client's start. offsets_s: what each
  *  part's times are to be moved by. */
 function columnsOf(result, parts, most, offsets_s = null) {
   const entries = entriesOf(result, parts, joinEntries, most);
   const shift = (from) => offsets_s?.[parts.findIndex((part) => from < part.to_ns)] ?? 0;
-  const columns = { t: entries.map(({ from }) => round(from / SECOND_NS + shift(from))),
-    span: entries.map(({ span }) => round(span / SECOND_NS, 6)) };
-  for (const key of LEVELS) columns[key] = entries.map(({ entry }) => Number(entry[key] ?? 0));
-  for (const key of SUMS) {
-    columns[key] = entries.map(({ entry, span }) =>
-      round((Number(entry[key] ?? 0) * SECOND_NS) / span));
-  }
-  if (!entries.some(({ entry }) => entry.due !== undefined)) {
-    for (const key of BY_DUE) delete columns[key];
-  }
-  columns.errors_count = entries.map(({ entry }) => Number(entry.errors ?? 0));
-  columns.failed_count = entries.map(({ entry }) => Number(entry.connects_failed ?? 0));
+  const columns = columnsOfEntries(entries);
+  columns.t = entries.map(({ from }, i) => round(columns.t[i] + shift(from)));
   return { entries, columns };
-}
-
-function addPercentiles(columns, entries) {
-  const figures = percentilesAndMax(2);
-  for (const [key] of figures) columns[key] = [];
-  for (const { entry } of entries) {
-    const buckets = entry.buckets ?? [];
-    const values = buckets.length
-      ? bucketsPercentilesNs(buckets, figures.map(([, rank]) => rank), 2) : null;
-    figures.forEach(([key], i) => columns[key].push(values ? values[i] : null));
-  }
-}
-
-/** Errors over time by kind, where the series has them; else only their sum is drawn. */
-function errorKinds(entries) {
-  const kinds = new Map();
-  entries.forEach(({ entry }, i) => {
-    for (const [kind, count] of Object.entries(entry.errors_by_kind ?? {})) {
-      if (!Number(count)) continue;
-      if (!kinds.has(kind)) kinds.set(kind, new Array(entries.length).fill(0));
-      kinds.get(kind)[i] = Number(count);
-    }
-  });
-  return Object.fromEntries(kinds);
-}
-
-/** The latency heat map: cells [from_s, to_s, low_ns, high_ns, count, count per second]. */
-function heatOf(entries, most) {
-  const fold = Math.max(1, Math.ceil(entries.length / most));
-  const rowOf = (value) => Math.floor(Math.log10(Math.max(1, value)) * HEAT_ROWS_PER_DECADE);
-  const edge = (row) => Math.round(10 ** (row / HEAT_ROWS_PER_DECADE));
-  const cells = [];
-  for (let i = 0; i < entries.length; i += fold) {
-    const part = entries.slice(i, i + fold);
-    const from = part[0].from / SECOND_NS;
-    const to = (part.at(-1).from + part.at(-1).span) / SECOND_NS;
-    const rows = new Map();
-    for (const { entry } of part) {
-      for (const [value, count] of entry.buckets ?? []) {
-        const row = rowOf((value + bucketHighestNs(value, 2)) / 2);
-        rows.set(row, (rows.get(row) ?? 0) + Number(count));
-      }
-    }
-    for (const [row, count] of rows) {
-      cells.push([round(from), round(to), edge(row), edge(row + 1), count,
-        round(count / (to - from))]);
-    }
-  }
-  return cells;
 }
 
 /** What a latency_ns member shows: its numbers and its spectrum, no buckets. */

@@ -7,10 +7,13 @@ import { percentileKeys, PERCENTILES } from './percentiles.mjs';
 
 export const VALUE_MAX_NS = 120e9;
 
-/** The width of the bucket that starts at lowest, in ns. digits: 2 (series) or 3. */
+// Below this power of two every value has a bucket. With digits, HdrHistogram's: the power that holds
+// 2 * 10^digits sub-buckets; "live": of the records during a run (dummyclient/figures/live.h).
+const UNITS_LOG2 = { 2: 7, 3: 10, live: 5 };
+
+/** The width of the bucket that starts at lowest, in ns. digits: 2 (series), 3 or "live". */
 function bucketWidthNs(lowest, digits) {
-  // HdrHistogram: the power of two that holds 2 * 10^digits sub-buckets.
-  const unitsLog2 = digits === 2 ? 7 : 10;
+  const unitsLog2 = UNITS_LOG2[digits];
   const magnitude = lowest < 2 ? 0 : Math.floor(Math.log2(lowest));
   return magnitude <= unitsLog2 ? 1 : 2 ** (magnitude - unitsLog2);
 }

@@ -5,6 +5,7 @@
 // that rates and levels do not change.
 
 import { addBuckets, addHistograms } from './histogram.mjs';
+import { addCounts } from './counts.mjs';
 import { addIntegers } from '../base/json.mjs';
 import { checkMergeable } from './merge_check.mjs';
 import { mergeEvents } from './merge_events.mjs';
@@ -14,19 +15,6 @@ import { judgeThreshold, parseThreshold } from './threshold.mjs';
 const LEVELS = new Set(['connections', 'connecting']);
 // Of results/result.schema.json: how many lost connections a result lists.
 const ABNORMAL_MAX = 1000;
-
-/** The sums of equal keys; of a _peak, the highest. */
-export function addCounts(objects) {
-  const sums = {};
-  for (const object of objects) {
-    for (const [key, value] of Object.entries(object ?? {})) {
-      const before = sums[key] ?? 0;
-      sums[key] = key.endsWith('_peak') ? (value > before ? value : before)
-        : addIntegers(before, value);
-    }
-  }
-  return sums;
-}
 
 function addLatencies(objects) {
   const names = new Set(objects.flatMap((object) => Object.keys(object ?? {})));
