@@ -3,7 +3,6 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -12,44 +11,15 @@ import { makeCapacityPage } from '../../scripts/lib/drawing/page/capacity.mjs';
 import { makeRegressPage } from '../../scripts/lib/drawing/page/regress.mjs';
 import { compareRuns } from '../../scripts/lib/judging/compare.mjs';
 import { parseThreshold } from '../../scripts/lib/results/threshold.mjs';
-import { makeFolder, saveRun, writeRun, SCRIPTS, runTool } from './helpers.mjs';
+import { openAddress, skip } from './browser.mjs';
+import { makeFolder, saveRun, writeRun, runTool } from './helpers.mjs';
 import { makeRun } from './synthetic.mjs';
 
-const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-const executablePath = [process.env.DUMMYLOAD_CHROMIUM, ...BROWSERS]
-  .find((file) => file && fs.existsSync(file));
-
-function playwright() {
-  try {
-    return createRequire(path.join(SCRIPTS, 'package.json'))('playwright-core');
-  } catch {
-    return null;
-  }
-}
-
-const tool = playwright();
-const skip = !executablePath ? 'no Chromium on this machine'
-  : !tool ? 'playwright-core is not installed (npm ci --prefix scripts)' : false;
-
+/** The page of a file; it asks nobody for anything. */
 async function openPage(t, file, options = {}) {
-  const browser = await tool.chromium.launch({ executablePath, args: ['--no-sandbox',
-    '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'] });
-  t.after(() => browser.close());
-  const page = await browser.newPage({ viewport: { width: 1400, height: 1000 }, ...options });
-  page.setDefaultTimeout(300000); // of what hangs
-  const said = [];
-  page.on('console', (message) => said.push(`${message.type()}: ${message.text()}`));
-  page.on('pageerror', (error) => said.push(`error: ${error.stack}`));
-  page.on('request', (request) => {
-    if (!request.url().startsWith('file:') && !request.url().startsWith('data:')) {
-      said.push(`request: ${request.url()}`);
-    }
-  });
-  const started = Date.now();
-  await page.goto(pathToFileURL(file).href);
-  await page.waitForFunction(() => window.dummyloadCharts?.size > 0);
-  return { page, said, load_ms: Date.now() - started };
+  const opened = await openAddress(t, pathToFileURL(file).href, options);
+  await opened.page.waitForFunction(() => window.dummyloadCharts?.size > 0);
+  return opened;
 }
 
 /** Draws a chart by scrolling to it and returns its box. */
@@ -202,9 +172,10 @@ test('twenty runs of an hour stay quick', { skip, timeout: 600000 }, async (t) =
   const out = path.join(folder, 'many.html');
   const done = runTool('report', [...runs, '-o', out], { timeout: 600000 });
   assert.equal(done.status, 0, done.stderr);
-  const { page, said, load_ms: load } = await openPage(t, out, {
-    viewport: { width: 1400, height: 2600 } });
-  t.diagnostic(`${(fs.statSync(out).size / 1e6).toFixed(1)} MB, loaded in ${load} ms`);
+  const started = Date.now();
+  const { page, said } = await openPage(t, out, { viewport: { width: 1400, height: 2600 } });
+  t.diagnostic(`${(fs.statSync(out).size / 1e6).toFixed(1)} MB, loaded in ` +
+    `${Date.now() - started} ms`);
   await page.locator('details.run > summary').first().click();
   await page.locator('.chart[data-run="0"]').first().scrollIntoViewIfNeeded();
   await page.waitForFunction(() => [...window.dummyloadCharts.keys()]

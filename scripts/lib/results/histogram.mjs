@@ -7,8 +7,8 @@ import { percentileKeys, PERCENTILES } from './percentiles.mjs';
 
 export const VALUE_MAX_NS = 120e9;
 
-// Below this power of two every value has a bucket. With digits, HdrHistogram's: the power that holds
-// 2 * 10^digits sub-buckets; "live": of the records during a run (dummyclient/figures/live.h).
+// Below this power of two every value has a bucket. With digits it is HdrHistogram's: what holds
+// 2 * 10^digits sub-buckets; "live": of records during a run (dummyclient/figures/live.h).
 const UNITS_LOG2 = { 2: 7, 3: 10, live: 5 };
 
 /** The width of the bucket that starts at lowest, in ns. digits: 2 (series), 3 or "live". */

@@ -44,6 +44,12 @@ export const RUN_CHARTS = [
     when: (view) => view.watched },
 ];
 
+const LIVE = ['rate', 'response', 'heat', 'connections', 'bytes', 'errors', 'steps',
+  'behavior_rate', 'target_rate'];
+
+/** Charts of a run that is being played: those of a run that its records have something for. */
+export const LIVE_CHARTS = RUN_CHARTS.filter(({ name }) => LIVE.includes(name));
+
 /** Charts of several runs together. */
 export const SEVERAL_CHARTS = [
   { name: 'spectra_response', draw: (views, theme) => chartSpectra(views, theme, 'response'),

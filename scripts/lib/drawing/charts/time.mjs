@@ -132,6 +132,10 @@ export function chartConnections(view, theme) {
     lineSeries('failed (per second)', pairs(columns, 'connects_failed', 1),
       { color: theme.bad, dash: [2, 3], symbol: 'diamond' }),
   ];
+  if (columns.wanted) {
+    series.push(lineSeries('wanted', pairs(columns, 'wanted', 1),
+      { color: colors[7], dash: [6, 4], width: 1.5, symbol: 'rect' }));
+  }
   if (view.server) {
     series.push(lineSeries('open on the server', pairs(view.server.columns, 'connections', 1),
       { color: colors[7], dash: [10, 3, 2, 3], width: 1.5, symbol: 'rect' }));

@@ -6,7 +6,9 @@ import { formatBytes, formatCount, formatNs, formatPercent, formatRate }
 import { percentileKeys, percentileName } from '../../results/percentiles.mjs';
 import { judgeRate } from '../../results/threshold.mjs';
 import { cutText } from './verdicts.mjs';
-import { tile } from './html.mjs';
+import { cardRows, tile } from './html.mjs';
+
+const TILES_MOST = 6;
 
 /** What began of what was due, and what was asked beside it. */
 function rateTile({ rate, plan }) {
@@ -96,6 +98,5 @@ export function tilesOf(view) {
       `in ${formatCount(totals.messages_sent)} messages${besideText(totals)}`),
     tile('Bytes received', formatBytes(totals.bytes_received),
       `in ${formatCount(totals.messages_received)} messages`), ...tlsTiles(view)];
-  const columns = list.length > 6 ? Math.ceil(list.length / 2) : list.length;
-  return `<div class="tiles" style="--columns:${columns}">${list.join('')}</div>`;
+  return cardRows('tiles', list, TILES_MOST);
 }

@@ -10,13 +10,18 @@ export function verdict(state, title, text) {
     `<span>${escapeHtml(text)}</span></div>`;
 }
 
-/** As even rows: of five cards three and two, not four and one. */
+/** Cards in rows of equal width, at most so many in one: of seven, four above three. */
+export function cardRows(name, cards, most) {
+  if (!cards.length) return '';
+  const columns = Math.ceil(cards.length / Math.ceil(cards.length / most));
+  return `<div class="cards ${name}" style="--columns:${columns}">${cards.join('')}</div>`;
+}
+
+const VERDICTS_MOST = 4;
+
 export function verdicts(list) {
-  if (!list.length) return '';
-  const columns = list.length <= 4 ? list.length : list.length % 4 === 0 || list.length === 7 ? 4
-    : 3;
-  return `<div class="verdicts" style="--columns:${columns}">${list.map(({ state, title, text }) =>
-    verdict(state, title, text)).join('')}</div>`;
+  return cardRows('verdicts', list.map(({ state, title, text }) => verdict(state, title, text)),
+    VERDICTS_MOST);
 }
 
 export function tile(name, value, note = '') {

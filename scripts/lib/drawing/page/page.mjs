@@ -111,31 +111,35 @@ function echartsText() {
 const BASE64_LINE = 120;
 
 /** The charts' program and data, packed: ECharts alone is 1.1 MB. */
-function packedText(views, more) {
+function packedText(views, more, program) {
   const parts = { views, more, scripts: [echartsText(),
-    `(() => {\n${makeBundle(here('./page_client.mjs'))}})();`] };
+    `(() => {\n${makeBundle(program)}})();`] };
   const packed = zlib.gzipSync(printExact(parts), { level: 9 }).toString('base64');
   return packed.match(new RegExp(`.{1,${BASE64_LINE}}`, 'g')).join('\n');
 }
 
+const FOOTER = `Drag the slider or use the zoom tool to look closer; Ctrl + wheel zooms; a click on
+a legend entry hides its line. Latencies are counted from the intended send time (response) or from
+the actual one (service).`;
+
 /** The page around a body. views: the data the charts draw from; more: that of lists of charts with
- *  data of their own, by their names in CHART_LISTS. */
-export function wrapPage(title, heading, body, views, more = {}) {
+ *  data of their own, by their names in CHART_LISTS. program: the module that runs in it; what,
+ *  footer and head are HTML. */
+export function wrapPage(title, heading, body, views, more = {}, { program = './page_client.mjs',
+  what = '<span class="what">Dummyload report</span>', footer = FOOTER, head = '' } = {}) {
   return `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(title)}</title>
-<style>${fs.readFileSync(here('./page.css'), 'utf8')}</style></head>
+<style>${fs.readFileSync(here('./page.css'), 'utf8')}</style>${head}</head>
 <body><main>
-<header class="top"><h1>${escapeHtml(heading)}</h1><span class="what">Dummyload report</span>
+<header class="top"><h1 id="name">${escapeHtml(heading)}</h1>${what}
 <button id="theme" type="button">Dark / light</button></header>
 ${body}
-<footer>Drag the slider or use the zoom tool to look closer; Ctrl + wheel zooms; a click on a legend
-entry hides its line. Latencies are counted from the intended send time (response) or from the
-actual one (service).</footer>
+<footer>${footer}</footer>
 </main>
 <script type="text/plain" id="packed">
-${packedText(views, more)}
+${packedText(views, more, here(program))}
 </script>
 <script>
 ${fs.readFileSync(here('./page_unpack.js'), 'utf8')}</script>

@@ -1,139 +1,15 @@
-// Runs in the page: draws each chart when it comes into view, keeps time axes together, switches
-// between dark and light, prints on white.
+// Runs in the page of a report: which chart is in which box.
 
 import { CHART_LISTS, RUN_CHARTS } from '../charts/index.mjs';
-import { THEMES } from '../charts/theme.mjs';
+import { startBoxes } from './boxes.mjs';
 
 // page_unpack.js has put them there. more: the data of lists that draw no views, by their names.
 const { views, more } = window.dummyloadData;
-const dark = window.matchMedia('(prefers-color-scheme: dark)');
-const drawn = new Map();
-let chosen = null;
-let printing = false;
-const PAPER_WIDTH = 760;
 
-function themeNow() {
-  if (printing) return THEMES.light;
-  return THEMES[chosen ?? (dark.matches ? 'dark' : 'light')];
-}
-
-/** The line below a title ends with three dots where the window is narrow. */
-function fitHint(box) {
-  return { width: (printing ? PAPER_WIDTH : box.clientWidth) - 8, overflow: 'truncate' };
-}
-
-function optionOf(box) {
+startBoxes((box, theme) => {
   const { chart: name, run } = box.dataset;
   // "all", "capacity", "trend": a chart of everything there is; else of one run.
   const list = CHART_LISTS[run];
   const chart = (list ?? RUN_CHARTS).find((one) => one.name === name);
-  const option = chart.draw(list ? more[run] ?? views : views[run], themeNow());
-  Object.assign(option.title.subtextStyle, fitHint(box));
-  return { chart, option };
-}
-
-function draw(box) {
-  if (drawn.has(box) || box.clientWidth === 0) return;
-  const instance = window.echarts.init(box, null, { renderer: 'canvas' });
-  const { chart, option } = optionOf(box);
-  instance.setOption(option);
-  drawn.set(box, instance);
-  if (chart.time) {
-    // Time charts of one run zoom and point together.
-    instance.group = `time-${box.dataset.run}`;
-    window.echarts.connect(instance.group);
-  }
-}
-
-function redrawAll() {
-  for (const [box, instance] of drawn) {
-    const kept = instance.getOption().dataZoom?.map(({ start, end }) => ({ start, end }));
-    const selected = instance.getOption().legend?.[0]?.selected;
-    const { option } = optionOf(box);
-    option.dataZoom?.forEach((one, index) => Object.assign(one, kept?.[index]));
-    if (selected && Object.keys(selected).length) option.legend.selected = selected;
-    if (printing) {
-      // Paper has nothing to click on.
-      option.toolbox = { show: false };
-      for (const zoom of option.dataZoom ?? []) zoom.show = false;
-      option.grid.bottom = Math.min(option.grid.bottom, 48);
-    }
-    instance.setOption(option, true);
-  }
-}
-
-function resizeAll() {
-  for (const [box, instance] of drawn) {
-    // On paper all charts are as wide as the page, and their texts of one size.
-    instance.resize({ width: printing ? PAPER_WIDTH : 'auto' });
-    instance.setOption({ title: { subtextStyle: fitHint(box) } });
-  }
-}
-
-/** A resize for each frame at most. */
-let resizing = false;
-function resizeSoon() {
-  if (resizing) return;
-  resizing = true;
-  requestAnimationFrame(() => { resizing = false; resizeAll(); });
-}
-
-function setTheme(name) {
-  chosen = name;
-  document.documentElement.dataset.theme = name ?? '';
-  redrawAll();
-}
-
-function tryStorage(action) {
-  // Some browsers forbid storage on file://: the choice then lasts as long as the page.
-  try { return action(); } catch { return null; }
-}
-
-function start() {
-  const boxes = [...document.querySelectorAll('.chart')];
-  const watcher = new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      if (entry.isIntersecting) {
-        draw(entry.target);
-        if (drawn.has(entry.target)) watcher.unobserve(entry.target);
-      }
-    }
-  }, { rootMargin: '300px' });
-  boxes.forEach((box) => watcher.observe(box));
-
-  const stored = tryStorage(() => window.localStorage.getItem('dummyload-theme'));
-  if (stored === 'dark' || stored === 'light') setTheme(stored);
-  document.getElementById('theme').addEventListener('click', () => {
-    const next = themeNow().name === 'dark' ? 'light' : 'dark';
-    tryStorage(() => window.localStorage.setItem('dummyload-theme', next));
-    setTheme(next);
-  });
-  dark.addEventListener('change', () => { if (!chosen) redrawAll(); });
-  window.addEventListener('resize', resizeSoon);
-  let folds = [];
-  window.addEventListener('beforeprint', () => {
-    printing = true;
-    // Paper cannot be clicked on: print all tables unfolded.
-    folds = [...document.querySelectorAll('.charts details:not([open])')];
-    for (const fold of folds) fold.open = true;
-    document.documentElement.classList.add('printing');
-    boxes.forEach(draw);
-    redrawAll();
-    resizeAll();
-  });
-  window.addEventListener('afterprint', () => {
-    printing = false;
-    for (const fold of folds) fold.open = false;
-    document.documentElement.classList.remove('printing');
-    redrawAll();
-    resizeSoon();
-  });
-  document.querySelectorAll('details').forEach((fold) => fold.addEventListener('toggle', () => {
-    fold.querySelectorAll('.chart').forEach((box) => watcher.observe(box));
-    resizeSoon();
-  }));
-  // For tests: the charts that are drawn, by name.
-  window.dummyloadCharts = drawn;
-}
-
-start();
+  return { chart, option: chart.draw(list ? more[run] ?? views : views[run], theme) };
+});

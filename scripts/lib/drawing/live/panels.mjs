@@ -1,0 +1,201 @@
+// The words around the charts of a run that is being played, as HTML: how it stands, its figures,
+// its tables. Pure.
+
+import { formatBytes, formatCount, formatNs, formatPercent, formatRate, formatSeconds }
+  from '../../base/format.mjs';
+import { bucketsPercentilesNs, countBuckets } from '../../results/histogram.mjs';
+import { percentileName, percentilesAndMax } from '../../results/percentiles.mjs';
+import { cardRows, table, tile, verdicts, yes } from '../page/html.mjs';
+import { SECOND_NS } from '../columns.mjs';
+import { errorsOf, sharesOf, sumOf } from './series.mjs';
+import { responseUntilNow } from './view.mjs';
+
+const RECENT_NS = 5 * SECOND_NS;
+const RATE_HELD = 0.99; // as in the client's verdict
+const CONNECTED = 0.99;
+const MARKS_SHOWN = 12;
+const TILES_MOST = 4;
+
+const seconds = (ns) => formatSeconds(Math.max(0, Math.round(ns / SECOND_NS)));
+const LOADED = new Set(['warmup', 'running']);
+
+/** The entries of the last seconds, and how long they are together. */
+function recentOf({ entries, last }) {
+  const list = entries.filter(({ from, span }) => from + span > last.t_ns - RECENT_NS);
+  return { list, span_s: list.reduce((all, { span }) => all + span, 0) / SECOND_NS,
+    sum: (key) => list.reduce((all, { entry }) => all + Number(entry[key] ?? 0), 0) };
+}
+
+const PHASES = { connecting: 'Connecting', warmup: 'Warming up', running: 'Running',
+  draining: 'Draining', ended: 'Ended' };
+
+/** "Running", how long it has been, and what is left. */
+export function phaseWords({ last }) {
+  const { phase, t_ns: now, t0_ns: t0, stop_ns: stop } = last;
+  const word = PHASES[phase] ?? String(phase);
+  if (phase === 'connecting') return { word, text: `for ${seconds(now)}`, share: null };
+  if (phase === 'ended') return { word, text: `after ${seconds(now)}`, share: 1 };
+  if (typeof t0 !== 'number') return { word, text: `for ${seconds(now)}`, share: null };
+  if (typeof stop !== 'number') return { word, text: `${seconds(now - t0)} of load`, share: null };
+  return { word, text: phase === 'draining' ? 'waiting for the last answers'
+    : `${seconds(now - t0)} of ${seconds(stop - t0)}, ${seconds(stop - now)} left`,
+  share: Math.min(1, Math.max(0, (now - t0) / (stop - t0))) };
+}
+
+function answersVerdict(live, recent) {
+  const asked = recent.sum('requests') + recent.sum('due');
+  const whole = recent.span_s >= 2;
+  if (LOADED.has(live.last.phase) && whole && asked > 0 && recent.sum('responses') === 0) {
+    return { state: 'bad', title: 'No answers', text: `not one response in the last ` +
+      `${formatSeconds(Math.round(recent.span_s))}` };
+  }
+  const errors = sumOf(live, 'errors');
+  const now = recent.sum('errors');
+  if (!errors) return { state: 'good', title: 'No errors', text: 'until now' };
+  const kinds = Object.entries(errorsOf(live)).filter(([, count]) => Number(count))
+    .sort((a, b) => Number(b[1]) - Number(a[1])).slice(0, 3)
+    .map(([kind, count]) => `${kind.replaceAll('_', ' ')} ${formatCount(count)}`).join(', ');
+  return now ? { state: 'bad', title: `${formatRate(now / recent.span_s)} errors`, text: kinds }
+    : { state: 'warn', title: `${formatCount(errors)} errors`,
+      text: `${kinds}\nnone in the last ${formatSeconds(Math.round(recent.span_s))}` };
+}
+
+function rateVerdict(live, recent) {
+  const due = sumOf(live, 'due');
+  if (!due) return null;
+  const share = sumOf(live, 'iterations') / due;
+  const now = recent.sum('due') ? recent.sum('iterations') / recent.sum('due') : null;
+  const text = `${formatPercent(Math.min(1, share), 1)} of what was due has begun` +
+    (now === null || !LOADED.has(live.last.phase) ? ''
+      : `; in the last seconds ${formatPercent(now, 1)}`);
+  const held = share >= RATE_HELD;
+  const falling = LOADED.has(live.last.phase) && now !== null && now < RATE_HELD - 0.04;
+  return held && !falling ? { state: 'good', title: 'The rate holds', text }
+    : { state: 'bad', title: 'The rate does not hold', text };
+}
+
+function connectionsVerdict({ last }) {
+  const { connections, connections_wanted: wanted, phase } = last;
+  if (!wanted || phase === 'draining' || phase === 'ended' ||
+    connections >= wanted * CONNECTED) return null;
+  return { state: phase === 'connecting' ? 'neutral' : 'bad',
+    title: `${formatCount(connections)} of ${formatCount(wanted)} connections`,
+    text: 'are open now' };
+}
+
+function thresholdsVerdict({ last }) {
+  const list = last.thresholds ?? [];
+  if (!list.length) return null;
+  const missed = list.filter(({ pass }) => pass === false).map(({ expr }) => expr);
+  const until = last.phase === 'ended' ? '' : 'as they stand now';
+  return missed.length ? { state: 'bad', title: `${missed.length} of ${list.length} thresholds ` +
+    `${last.phase === 'ended' ? 'did' : 'do'} not hold`, text: [...missed, until].filter(Boolean)
+    .join('\n') } : { state: 'good', title: 'Thresholds hold',
+    text: until || `all ${list.length}` };
+}
+
+/** What the client says of its own measurement. */
+function validityVerdict({ last }) {
+  const { validity } = last;
+  if (!validity) return null;
+  return validity.valid ? { state: 'good', title: 'Valid measurement', text: 'until now' }
+    : { state: 'warn', title: 'Invalid measurement', text: (validity.reasons ?? []).join('\n') };
+}
+
+function steeredVerdict({ marks }) {
+  const touches = marks.filter(({ who }) => who);
+  if (!touches.length) return null;
+  const many = touches.length === 1 ? 'touch' : 'touches';
+  return { state: 'neutral', title: 'The load was steered',
+    text: `${formatCount(touches.length)} ${many}; the last: ${touches.at(-1).text}` };
+}
+
+/** The cards at the top. */
+export function liveVerdicts(live) {
+  const recent = recentOf(live);
+  const list = [answersVerdict(live, recent), connectionsVerdict(live), rateVerdict(live, recent),
+    thresholdsVerdict(live), validityVerdict(live), steeredVerdict(live)].filter(Boolean);
+  const order = ['bad', 'warn', 'good', 'neutral'];
+  return verdicts(list.sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state)));
+}
+
+/** The row of figures: of the last second, and until now. */
+export function liveTiles(live) {
+  const { entries, last } = live;
+  const { entry, span } = entries.at(-1) ?? { entry: { buckets: [] }, span: SECOND_NS };
+  const rate = (key) => (Number(entry[key] ?? 0) * SECOND_NS) / span;
+  const keys = ['p50', 'p99'];
+  const now = countBuckets(entry.buckets) ? bucketsPercentilesNs(entry.buckets, [50, 99], 'live')
+    : [null, null];
+  const all = responseUntilNow(live);
+  const errors = sumOf(live, 'errors');
+  const wanted = last.connections_wanted;
+  return cardRows('tiles', [
+    tile('Iterations', formatRate(rate('iterations')), entry.due === undefined ? 'begun'
+      : `of ${formatRate(rate('due'))} due`),
+    tile('Responses', formatRate(rate('responses')), `${formatCount(sumOf(live, 'responses'))} ` +
+      'in all'),
+    ...keys.map((key, i) => tile(`Response ${key}`, formatNs(now[i]),
+      all ? `${formatNs(all[key])} over all` : 'over all –')),
+    tile('Connections', formatCount(last.connections), [wanted ? `of ${formatCount(wanted)} wanted`
+      : 'open', last.connecting ? `${formatCount(last.connecting)} trying` : '']
+      .filter(Boolean).join(', ')),
+    tile('Errors', formatCount(errors), `${formatCount(entry.errors ?? 0)} in the last second`),
+    tile('Sent', `${formatBytes(rate('bytes_sent'))}/s`,
+      `${formatBytes(sumOf(live, 'bytes_sent'))} in all`),
+    tile('Received', `${formatBytes(rate('bytes_received'))}/s`,
+      `${formatBytes(sumOf(live, 'bytes_received'))} in all`),
+  ], TILES_MOST);
+}
+
+function thresholdsTable({ last }) {
+  const list = last.thresholds ?? [];
+  const ended = last.phase === 'ended';
+  return list.length ? table('Thresholds', ['threshold', ended ? 'measured' : 'now', 'verdict'],
+    list.map(({ expr, value, pass }) => [expr, value ?? '–', pass === null
+      ? { text: 'not judged' } : ended ? yes(pass, 'held', 'did not hold')
+        : yes(pass, 'holds', 'does not hold')]), { verdict: 2 }) : '';
+}
+
+function stepsTable({ last }) {
+  const steps = last.steps ?? [];
+  const figures = percentilesAndMax(2).map(([key]) => key);
+  return steps.length ? table('Steps', ['step', 'responses', ...figures.map(percentileName),
+    'errors'], steps.map(({ name, response_ns: response, errors }) => [name,
+    formatCount(response?.count ?? 0), ...figures.map((key) => formatNs(response?.[key])),
+    { state: Number(errors) ? 'bad' : '', text: formatCount(errors ?? 0) }])) : '';
+}
+
+function sharesTable(live, list, title, word) {
+  const shares = sharesOf(live, list);
+  if (shares.length < 2) return '';
+  const last = live.entries.at(-1);
+  const rate = (name, key) => formatRate(
+    (Number(last.entry.shares[list][name]?.[key] ?? 0) * SECOND_NS) / last.span);
+  return table(title, [word, 'iterations', 'requests', 'responses', 'responses now', 'errors'],
+    shares.map((one) => [one.name, formatCount(one.iterations), formatCount(one.requests),
+      formatCount(one.responses), rate(one.name, 'responses'),
+      { state: Number(one.errors) ? 'bad' : '', text: formatCount(one.errors) }]));
+}
+
+function errorsTable(live) {
+  const rows = Object.entries(errorsOf(live)).filter(([, count]) => Number(count))
+    .sort((a, b) => Number(b[1]) - Number(a[1]));
+  const now = live.entries.at(-1)?.entry.errors_by_kind ?? {};
+  return rows.length ? table('Errors', ['kind', 'until now', 'in the last second'],
+    rows.map(([kind, count]) => [kind.replaceAll('_', ' '), formatCount(count),
+      formatCount(now[kind] ?? 0)])) : '';
+}
+
+function marksTable({ marks }) {
+  const rows = marks.slice(-MARKS_SHOWN).reverse().map(({ t_ns: t, text, who }) => [
+    { words: true, text }, who ?? '', seconds(t)]);
+  return rows.length ? table('Marks', ['what', 'who', 'at'], rows, { words: [0] }) : '';
+}
+
+/** The tables below the charts. */
+export function liveTables(live) {
+  return thresholdsTable(live) + stepsTable(live) +
+    sharesTable(live, 'behaviors', 'Behaviors', 'behavior') +
+    sharesTable(live, 'targets', 'Targets', 'target') + errorsTable(live) + marksTable(live);
+}

@@ -1,0 +1,119 @@
+// The live page in a real headless Chromium, at a run that is made up second by second: readers
+// that come late, connections that are lost, orders, a day.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { openAddress, skip } from './browser.mjs';
+import { makeRecords, playLive } from './live_player.mjs';
+
+const LIMIT = { skip, timeout: 600000 };
+
+async function openLive(t, options, browser) {
+  const run = await playLive(options);
+  t.after(() => run.close());
+  return { run, ...await openAddress(t, `http://127.0.0.1:${run.port}/${options.query ?? ''}`,
+    browser) };
+}
+
+/** Waits until the page knows so many seconds. */
+const known = (page, seconds) => page.waitForFunction((wanted) =>
+  window.dummyloadLive?.entries.at(-1)?.from === (wanted - 1) * 1e9, seconds);
+const responses = (page) => page.evaluate(() => window.dummyloadLive.entries
+  .reduce((sum, { entry }) => sum + entry.responses, 0));
+const responsesOf = (records) => records.reduce((sum, one) => sum + one.responses, 0);
+/** A connection that is cut is an error on the console. */
+const unexpected = (said) => said.filter((line) => !/ERR_|net::|Failed to load/.test(line));
+
+test('who comes late has the whole history, and each second as it comes', LIMIT, async (t) => {
+  const records = makeRecords({ seconds: 40, fail_at: 30 });
+  const { run, page, said } = await openLive(t, { records: records.slice(0, 25) });
+  await known(page, 25);
+  await page.waitForFunction(() => window.dummyloadCharts?.size > 0);
+  assert.match(await page.title(), /^Running – game-lobby/);
+  assert.match(await page.locator('#verdicts').innerText(), /No errors/);
+  for (const record of records.slice(25)) run.say(record);
+  await known(page, 40);
+  await page.waitForFunction(() => document.getElementById('phase').innerText === 'Ended');
+  assert.equal(await responses(page), responsesOf(records));
+  assert.equal(await page.locator('#phase').innerText(), 'Ended');
+  assert.match(await page.locator('#tables').innerText(), /connect refused/);
+  assert.equal(run.streams, 1, 'a run that has ended is not asked again');
+  assert.deepEqual(said, []);
+});
+
+test('a stream that is cut is taken up again, and nothing is missing', LIMIT, async (t) => {
+  const records = makeRecords({ seconds: 30 });
+  const { run, page, said } = await openLive(t, { records: records.slice(0, 10) });
+  await known(page, 10);
+  run.cut();
+  for (const record of records.slice(10, 20)) run.say(record);
+  await known(page, 20);
+  assert.equal(await responses(page), responsesOf(records.slice(0, 20)));
+  assert.equal(await page.locator('#link').innerText(), 'live');
+  assert.deepEqual(unexpected(said), []);
+});
+
+test('a stream that says nothing any more is given up for another', LIMIT, async (t) => {
+  const records = makeRecords({ seconds: 20 });
+  const { run, page } = await openLive(t, { records: records.slice(0, 10) });
+  await known(page, 10);
+  const before = run.streams;
+  run.mute();
+  for (const record of records.slice(10)) run.say(record);
+  await known(page, 20);
+  assert.ok(run.streams > before);
+  assert.equal(await responses(page), responsesOf(records));
+});
+
+test('buttons order what they say, with the token of the address', LIMIT, async (t) => {
+  const { run, page, said } = await openLive(t, { records: makeRecords({ seconds: 30 })
+    .slice(0, 20), query: '?token=secret' });
+  await known(page, 20);
+  page.on('dialog', (dialog) => dialog.accept(dialog.type() === 'prompt' ? 'half time' : ''));
+  for (const name of ['faster', 'slower', 'pause', 'resume', 'stage', 'mark', 'end']) {
+    await page.locator(`[data-order="${name}"]`).click();
+  }
+  await page.waitForFunction(() => document.querySelector('#control span').innerText);
+  await page.waitForTimeout(200);
+  assert.deepEqual(run.orders.map(({ order }) => order), [{ rate: '+10%' }, { rate: '-10%' },
+    { pause: true }, { pause: false }, { end: 'stage' }, { mark: 'half time' }, { end: 'run' }]);
+  assert.ok(run.orders.every(({ authorization }) => authorization === 'Bearer secret'));
+  assert.deepEqual(said, []);
+});
+
+test('without leave to steer there are no buttons', LIMIT, async (t) => {
+  const { page, said } = await openLive(t, { control: false,
+    records: makeRecords({ seconds: 30 }).slice(0, 9) });
+  await known(page, 9);
+  assert.equal(await page.locator('#control').isVisible(), false);
+  assert.deepEqual(said, []);
+});
+
+test('dark and narrow: nothing is wider than the window', LIMIT, async (t) => {
+  const { page, said } = await openLive(t, { records: makeRecords({ seconds: 50, fail_at: 40 })
+    .slice(0, 45) }, { colorScheme: 'dark', viewport: { width: 380, height: 5000 } });
+  await known(page, 45);
+  await page.waitForFunction(() => window.dummyloadCharts?.size > 6);
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+  assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor),
+    'rgb(14, 19, 24)');
+  assert.deepEqual(said, []);
+});
+
+test('a day: the page keeps a bounded number of points, and draws', LIMIT, async (t) => {
+  const minute = makeRecords({ seconds: 60, rate: 500 });
+  // The last hour by its seconds, what was before by 10 of them.
+  const records = [];
+  for (let end = 0; end < 86400;) {
+    const span = end < 82800 ? 10 : 1;
+    end += span;
+    records.push({ ...minute[30 + (end % 29)], t_ns: end * 1e9, interval_ns: span * 1e9 });
+  }
+  const { page, said } = await openLive(t, { records },
+    { viewport: { width: 1400, height: 3000 } });
+  await known(page, 86400);
+  await page.waitForFunction(() => window.dummyloadCharts?.size > 4);
+  assert.equal(await responses(page), responsesOf(records));
+  assert.ok(await page.evaluate(() => window.dummyloadLive.entries.length) <= 1201);
+  assert.deepEqual(said, []);
+});

@@ -1,0 +1,151 @@
+// A run that is being played, as the live page sees it: its records, what is kept of a long one,
+// and what is said of it.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { LIVE_CHARTS } from '../../scripts/lib/drawing/charts/index.mjs';
+import { THEMES } from '../../scripts/lib/drawing/charts/theme.mjs';
+import { liveTables, liveTiles, liveVerdicts, phaseWords }
+  from '../../scripts/lib/drawing/live/panels.mjs';
+import { addRecord, errorsOf, makeLive, sharesOf, sumOf }
+  from '../../scripts/lib/drawing/live/series.mjs';
+import { makeLiveView } from '../../scripts/lib/drawing/live/view.mjs';
+import { makeLivePage } from '../../scripts/lib/drawing/live/page.mjs';
+import { makeRecords, PLAN } from './live_player.mjs';
+
+const SECOND_NS = 1e9;
+
+function liveOf(records) {
+  const live = makeLive();
+  for (const record of records) addRecord(live, record);
+  return live;
+}
+
+const textOf = (html) => html.replace(/<[^>]+>/g, '\n').replace(/\n+/g, '\n')
+  .replaceAll('\u202f', '');
+
+test('a day is bounded, loses nothing, and its last minutes stay as they are', () => {
+  const seconds = 86400;
+  const live = makeLive();
+  const [, , , some] = makeRecords({ seconds: 5, rate: 100 });
+  let most = 0;
+  for (let i = 1; i <= seconds; i++) {
+    addRecord(live, { ...some, t_ns: i * SECOND_NS, phase: 'running' });
+    most = Math.max(most, live.entries.length);
+  }
+  assert.ok(most <= 1201, `${most} entries`);
+  assert.equal(sumOf(live, 'responses'), 100 * seconds);
+  assert.equal(sharesOf(live, 'behaviors')[0].responses, 70 * seconds);
+  for (const { span } of live.entries.slice(-300)) assert.equal(span, SECOND_NS);
+  const longest = Math.max(...live.entries.map(({ span }) => span));
+  assert.ok(longest <= (2 * seconds * SECOND_NS) / 300, 'the older ones are of about one length');
+  let end = 0;
+  for (const { from, span } of live.entries) {
+    assert.equal(from, end, 'without a gap');
+    end = from + span;
+  }
+  assert.ok(JSON.stringify(makeLiveView(live, PLAN)).length < 3e6);
+});
+
+test('a history that comes again, whole or joined, changes nothing', () => {
+  const records = makeRecords({ seconds: 40, fail_at: 30 });
+  const once = liveOf(records);
+  const again = liveOf([...records, ...records]);
+  assert.deepEqual(again, once);
+  // As after a gap in which the server joined seconds 11 to 20.
+  const joined = { ...records[19], interval_ns: 10 * SECOND_NS };
+  for (const key of ['responses', 'iterations', 'due', 'bytes_sent']) {
+    joined[key] = records.slice(10, 20).reduce((sum, one) => sum + one[key], 0);
+  }
+  const mixed = liveOf([...records.slice(0, 15), joined, ...records.slice(20)]);
+  assert.equal(sumOf(mixed, 'responses'), sumOf(once, 'responses'));
+  assert.equal(mixed.entries.length, 31);
+  assert.equal(liveOf([...records, records[39]]).entries.length, 40);
+});
+
+test('another run at the same address begins anew', () => {
+  const live = liveOf([...makeRecords({ seconds: 20 }), ...makeRecords({ seconds: 3,
+    run_id: 'next' })]);
+  assert.equal(live.entries.length, 3);
+  assert.equal(live.run_id, 'next');
+});
+
+test('what is drawn is what the records say', () => {
+  const records = makeRecords({ seconds: 40, fail_at: 30, marks: [{ t_ns: 12 * SECOND_NS,
+    text: 'rate +10%', who: '127.0.0.1' }] });
+  const live = liveOf(records);
+  const view = makeLiveView(live, PLAN);
+  assert.equal(view.columns.due[10], 2000);
+  assert.equal(view.columns.responses[35], 0);
+  assert.equal(view.columns.wanted[35], 100);
+  assert.equal(view.errors_by_kind.connect_refused[35], 2000);
+  assert.deepEqual(view.stages.map(({ label }) => label).slice(0, 2), ['connect', '2000/s']);
+  assert.ok(view.marks.some(({ t_s: t, label }) => t === 12 && label === 'rate +10%'));
+  const counted = view.heat.reduce((sum, cell) => sum + cell[4], 0);
+  assert.equal(counted, records.reduce((sum, { response_buckets: buckets }) => sum +
+    buckets.reduce((all, [, count]) => all + count, 0), 0), 'every response is in the heat map');
+  // The record's own bucket, by its upper edge: within 3%.
+  const [lowest] = records[20].response_buckets.at(-1);
+  const { max } = view.columns;
+  assert.ok(max[20] >= lowest && max[20] < lowest * 1.04, `${max[20]} of ${lowest}`);
+  for (const chart of LIVE_CHARTS) {
+    if (chart.name === 'target_rate') continue;
+    assert.ok(chart.when(view), chart.name);
+    const option = JSON.stringify(chart.draw(view, THEMES.dark));
+    assert.doesNotMatch(option, /NaN|undefined/, chart.name);
+  }
+});
+
+test('a first record, without a plan and with only what every run has, is shown', () => {
+  const live = liveOf([{ run_id: 'a', t_ns: SECOND_NS, interval_ns: SECOND_NS, phase: 'connecting',
+    connections: 0, connecting: 3, iterations: 0, responses: 0, errors: {} }]);
+  const view = makeLiveView(live, null);
+  for (const chart of LIVE_CHARTS.filter((one) => one.when(view))) {
+    assert.doesNotMatch(JSON.stringify(chart.draw(view, THEMES.light)), /NaN/, chart.name);
+  }
+  assert.match(textOf(liveVerdicts(live) + liveTiles(live)), /No errors[^]*Iterations\n0\/s/);
+  assert.equal(liveTables(live), '');
+});
+
+test('how it stands: good while it goes well, and red from the second in which it does not', () => {
+  const records = makeRecords({ seconds: 60, fail_at: 30 });
+  const good = textOf(liveVerdicts(liveOf(records.slice(0, 30))));
+  assert.match(good, /✓ No errors/);
+  assert.match(good, /✓ The rate holds/);
+  assert.match(good, /✓ Thresholds hold/);
+  assert.doesNotMatch(good, /✗/);
+  const bad = textOf(liveVerdicts(liveOf(records.slice(0, 40))));
+  assert.match(bad, /^\n✗/);
+  assert.match(bad, /✗ No answers\nnot one response in the last 5 s/);
+  assert.match(bad, /✗ 0 of 100 connections/);
+  assert.match(bad, /✗ The rate does not hold/);
+  assert.match(bad, /✗ 1 of 2 thresholds do not hold\nerrors\.total == 0/);
+  const live = liveOf(records.slice(0, 40));
+  assert.equal(errorsOf(live).response_lost, 7);
+  assert.match(textOf(liveTables(live)), /connect refused\n20000\n2000\nresponse lost\n7\n0/);
+});
+
+test('a load that was steered says so, and by whom', () => {
+  const live = liveOf(makeRecords({ seconds: 20, marks: [
+    { t_ns: 5 * SECOND_NS, text: 'everyone in' },
+    { t_ns: 9 * SECOND_NS, text: 'rate <b>+10%', who: '127.0.0.1' }] }));
+  assert.match(textOf(liveVerdicts(live)), /The load was steered\n1 touch; the last: rate/);
+  assert.match(liveTables(live), /rate &lt;b&gt;\+10%/);
+});
+
+test('the phase in words, with the time that is left', () => {
+  const records = makeRecords({ seconds: 60 });
+  assert.equal(phaseWords(liveOf(records.slice(0, 1))).word, 'Connecting');
+  assert.deepEqual(phaseWords(liveOf(records.slice(0, 31))), { word: 'Running',
+    text: '29 s of 58 s, 29 s left', share: 0.5 });
+  assert.equal(phaseWords(liveOf(records)).text, 'after 1:00');
+});
+
+test('the page asks nobody but the run, and is at most 700 KB', () => {
+  const page = makeLivePage();
+  assert.ok(page.length <= 700e3, `${page.length} bytes`);
+  const markup = page.replace(/(<script[^>]*>)[\s\S]*?<\/script>/g, '$1');
+  for (const [, , target] of markup.matchAll(/<[a-z]+[^>]+(src|href)="([^"]*)"/gi)) {
+    assert.match(target, /^(data:,|events|metrics|plan)$/);
+  }
+});
