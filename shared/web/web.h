@@ -23,7 +23,6 @@ struct json_text;
 struct web;
 
 enum web_document {
-    WEB_PAGE, /* HTML; a plain one until there is another */
     WEB_PLAN, /* JSON: what is played */
     WEB_SCENARIO,
     WEB_METRICS, /* Prometheus' text format */

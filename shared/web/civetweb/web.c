@@ -6,6 +6,7 @@
 #include "system/secret.h"
 #include "system/thread.h"
 #include "text/json.h"
+#include "web/page.h"
 #include "web/request.h"
 #include "web/store.h"
 
@@ -121,16 +122,13 @@ static int web__document(struct web *web, struct mg_connection *connection,
     return status;
 }
 
-static int web__page(struct web *web, struct mg_connection *connection)
+static int web__page(struct mg_connection *connection)
 {
     static const char TYPE[] = "text/html; charset=utf-8";
-    struct web_text text = web_store_copy(&web->store, WEB_PAGE);
-    if (text.text == NULL) {
+    if (web_page_bytes == 0) {
         return web__answer(connection, 200, TYPE, WEB_PLAIN_PAGE, sizeof WEB_PLAIN_PAGE - 1);
     }
-    int status = web__answer(connection, 200, TYPE, text.text, text.bytes);
-    free(text.text);
-    return status;
+    return web__answer(connection, 200, TYPE, (const char *)web_page, web_page_bytes);
 }
 
 /* --- Readers of /events. */
@@ -269,7 +267,7 @@ static int web__begin(struct mg_connection *connection)
     case WEB_ROUTE_CONTROL:
         return web__control(web, connection);
     default:
-        return web__page(web, connection);
+        return web__page(connection);
     }
 }
 
