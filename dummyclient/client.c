@@ -243,6 +243,10 @@ static bool client__open_page(const struct plan *plan, struct feed *feed, struct
     }
     cJSON_free(text);
     cJSON_Delete(json);
+    char run[256];
+    snprintf(run, sizeof run, "{\"program\":\"dummyclient\",\"run_id\":\"%s\",\"control\":false}",
+             plan->run_id);
+    web_put(feed->web, WEB_RUN, run, strlen(run));
     if (!options->quiet && !output_print(client__print_page, feed->web)) {
         output_leave(EXIT_INTERRUPTED);
     }

@@ -11,6 +11,7 @@ bool early_stop_open(struct early_stop *stop, const struct plan *plan, struct wo
                      struct error *error)
 {
     *stop = (struct early_stop){.plan = plan, .workers = workers};
+    stop->enabled = plan_is_watched(plan);
     for (uint32_t i = 0; i < plan->thresholds_count; i++) {
         stop->enabled |= plan->thresholds[i].abort_on_fail;
     }
@@ -100,7 +101,8 @@ static bool early_stop__has_answers(const struct early_stop *stop)
     for (uint32_t i = 0; i < stop->plan->workers_count; i++) {
         struct worker *worker = &stop->workers[i];
         if (atomic_load(&worker->state) != WORKER_RUNNING) {
-            probe_take(&worker->probe, &worker->recorder.figures);
+            while (probe_take(&worker->probe, &worker->recorder.figures)) {
+            }
         }
         if (!probe_has_answered(&worker->probe)) {
             return false;
@@ -162,6 +164,7 @@ const struct threshold *early_stop_tick(struct early_stop *stop, const struct fl
     }
     stop->asked = false;
     early_stop__read(stop, fleet, run);
+    stop->known = true;
     for (uint32_t i = 0; i < plan->thresholds_count; i++) {
         if (plan->thresholds[i].abort_on_fail &&
             threshold_has_failed(&plan->thresholds[i], &stop->figures)) {
@@ -169,4 +172,9 @@ const struct threshold *early_stop_tick(struct early_stop *stop, const struct fl
         }
     }
     return NULL;
+}
+
+const struct figures *early_stop_figures(const struct early_stop *stop)
+{
+    return stop->known ? &stop->figures : NULL;
 }

@@ -1,5 +1,6 @@
-/* Thresholds with abort_on_fail, judged once a second inside the measuring window, so that a run
- * that has already failed ends early. In a fleet the leader judges the sums of all ranks.
+/* The figures of the measuring window as they stand, once a second: for thresholds with
+ * abort_on_fail, so that a run that has already failed ends early, and for the live page. In a
+ * fleet the leader has the sums of all ranks.
  *
  * The supervisor's thread only. */
 #pragma once
@@ -17,6 +18,7 @@ struct early_stop {
     struct figures figures; /* as of the last answers */
     bool enabled;
     bool asked;
+    bool known; /* the figures: there was an answer */
     int64_t asked_ns;
     uint32_t asked_count; /* the leader's orders carry it to the others */
 };
@@ -31,3 +33,7 @@ const struct threshold *early_stop_tick(struct early_stop *stop, const struct fl
                                         const struct run *run, int64_t now_ns);
 /* Every tick of a member: answers the leader's probes. */
 void early_stop_answer(struct early_stop *stop, struct fleet *fleet);
+/* As of the last second, inside the window: what the thresholds are about, and with a live page the
+ * latencies of the run and the responses of steps (probe.h). NULL: not yet, or nobody needs them.
+ */
+const struct figures *early_stop_figures(const struct early_stop *stop);

@@ -321,6 +321,18 @@ static void supervisor__read(struct supervisor *supervisor, uint32_t workers_run
     supervisor->view = &supervisor->whole.view;
 }
 
+static struct record_moment supervisor__moment(const struct supervisor *supervisor,
+                                               enum run_phase phase, int64_t now_ns)
+{
+    return (struct record_moment){.phase = phase,
+                                  .now_ns = now_ns,
+                                  .t0_ns = supervisor->run->t0_ns,
+                                  .stop_ns = atomic_load(&supervisor->control.stop_ns),
+                                  .course = supervisor->run->course,
+                                  .view = supervisor->view,
+                                  .figures = early_stop_figures(&supervisor->early_stop)};
+}
+
 static void supervisor__show(struct supervisor *supervisor, int64_t now_ns)
 {
     enum run_phase phase = supervisor__phase(supervisor, now_ns);
@@ -328,7 +340,10 @@ static void supervisor__show(struct supervisor *supervisor, int64_t now_ns)
     int64_t since_ns =
         t0_ns == TIME_NEVER_NS || now_ns < t0_ns ? supervisor->run->origin_ns : t0_ns;
     console_tick(&supervisor->console, phase, now_ns - since_ns, supervisor->view, now_ns);
-    feed_tick(supervisor->feed, phase, supervisor->view, now_ns);
+    if (supervisor->feed != NULL) {
+        struct record_moment moment = supervisor__moment(supervisor, phase, now_ns);
+        feed_tick(supervisor->feed, &moment);
+    }
 }
 
 /* Compares the wall clock with the monotonic one: a step means that the time was set, or that the
@@ -622,7 +637,10 @@ bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *flee
         return false;
     }
     supervisor__read(&supervisor, 0);
-    feed_finish(feed, supervisor.view, run->end_ns);
+    if (feed != NULL) {
+        struct record_moment moment = supervisor__moment(&supervisor, PHASE_ENDED, run->end_ns);
+        feed_finish(feed, &moment);
+    }
     supervisor__print_logs(&supervisor);
     trace_output_tick(trace);
     console_close(&supervisor.console, SUPERVISOR_OUTPUT_WITHIN_NS);

@@ -283,6 +283,11 @@ static void plan__append_address(struct cJSON *list, const struct net_address *a
     json_append_item(list, cJSON_CreateString(net_address_format(address, text)));
 }
 
+bool plan_is_watched(const struct plan *plan)
+{
+    return plan->options->listen != NULL;
+}
+
 struct cJSON *plan_to_json(const struct plan *plan)
 {
     struct cJSON *json = cJSON_CreateObject();

@@ -220,6 +220,8 @@ struct plan_digest {
 bool plan_digest(const struct plan *plan, struct plan_digest *digest);
 
 /* The plan for a person (--check), and as JSON for the result. */
+/* Is there a live page, which shows figures while the run goes on? */
+bool plan_is_watched(const struct plan *plan);
 void plan_print(const struct plan *plan, FILE *file);
 struct cJSON *plan_to_json(const struct plan *plan);
 /* One sentence about a warm-up that was shortened; false: it was not. */

@@ -57,7 +57,7 @@ bool worker_open(struct worker *worker, const struct plan *plan, struct control 
         goto failed_arrivals;
     }
     if (!probe_open(&worker->probe, &worker->recorder.figures, plan->thresholds,
-                    plan->thresholds_count, error)) {
+                    plan->thresholds_count, plan_is_watched(plan), error)) {
         goto failed_probe;
     }
     return true;
@@ -376,7 +376,9 @@ int64_t worker_before_poll(struct worker *worker)
         worker__publish(worker);
         if (probe_is_asked(&worker->probe)) {
             cport_read_stats(worker->port, &worker->recorder.figures.port);
-            probe_take(&worker->probe, &worker->recorder.figures);
+            if (probe_take(&worker->probe, &worker->recorder.figures)) {
+                next_ns = now_ns;
+            }
         }
         worker->published_ns = end_ns;
     }

@@ -11,8 +11,7 @@ void feed_begin(struct feed *feed, const struct plan *plan, int64_t origin_ns)
     }
 }
 
-static void feed__put(struct feed *feed, enum run_phase phase, const struct live_view *view,
-                      int64_t now_ns)
+static void feed__put(struct feed *feed, const struct record_moment *moment)
 {
     feed->seconds++;
     for (uint32_t i = 0; i < WEB_TIERS; i++) {
@@ -21,7 +20,7 @@ static void feed__put(struct feed *feed, enum run_phase phase, const struct live
             continue;
         }
         struct json_text line = {0};
-        record_make(&feed->records[i], phase, view, now_ns, &line);
+        record_make(&feed->records[i], moment, &line);
         if (i == 0 && feed->ndjson != NULL) {
             ndjson_put(feed->ndjson, &line);
         }
@@ -32,26 +31,20 @@ static void feed__put(struct feed *feed, enum run_phase phase, const struct live
     }
 }
 
-void feed_tick(struct feed *feed, enum run_phase phase, const struct live_view *view,
-               int64_t now_ns)
+void feed_tick(struct feed *feed, const struct record_moment *moment)
 {
-    if (feed == NULL) {
-        return;
-    }
     const struct record *record = &feed->records[0];
-    int64_t since_ns = now_ns - record->made_ns;
-    int64_t seconds = (now_ns - record->origin_ns) / NS_PER_S;
+    int64_t since_ns = moment->now_ns - record->made_ns;
+    int64_t seconds = (moment->now_ns - record->origin_ns) / NS_PER_S;
     /* At whole seconds; not twice at once behind a turn that came late. */
     if (since_ns >= NS_PER_S / 2 && seconds > (record->made_ns - record->origin_ns) / NS_PER_S) {
-        feed__put(feed, phase, view, now_ns);
+        feed__put(feed, moment);
     } else if (feed->web != NULL) {
         web_flush(feed->web);
     }
 }
 
-void feed_finish(struct feed *feed, const struct live_view *view, int64_t now_ns)
+void feed_finish(struct feed *feed, const struct record_moment *moment)
 {
-    if (feed != NULL) {
-        feed__put(feed, PHASE_ENDED, view, now_ns);
-    }
+    feed__put(feed, moment);
 }

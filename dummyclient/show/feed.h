@@ -1,6 +1,5 @@
 /* What others are given while the run goes on: once a second a record is made, for --ndjson and the
- * live page (--listen). The run's thread only; every function takes NULL, too: nobody is given
- * anything. */
+ * live page (--listen). The run's thread only. */
 #pragma once
 
 #include "show/ndjson.h"
@@ -15,10 +14,9 @@ struct feed {
     struct record records[WEB_TIERS];
 };
 
-/* The run begins. */
+/* The run begins. feed may be NULL. */
 void feed_begin(struct feed *feed, const struct plan *plan, int64_t origin_ns);
 /* Makes the record when a second has passed. */
-void feed_tick(struct feed *feed, enum run_phase phase, const struct live_view *view,
-               int64_t now_ns);
+void feed_tick(struct feed *feed, const struct record_moment *moment);
 /* The last one, for any interval. */
-void feed_finish(struct feed *feed, const struct live_view *view, int64_t now_ns);
+void feed_finish(struct feed *feed, const struct record_moment *moment);

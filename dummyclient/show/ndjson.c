@@ -5,7 +5,7 @@
 
 #include <inttypes.h>
 
-/* The records of a day have 60 MiB at most. */
+/* The records of some hours: a reader may stop for that long. */
 enum { NDJSON_WAITING_BYTES_MAX = 64 << 20 };
 
 bool ndjson_open(struct ndjson *ndjson, const char *path, struct error *error)

@@ -1,7 +1,14 @@
 #include "show/record.h"
 
+#include "core/clock.h"
+#include "results/bucket.h"
+
 #include <cjson/cJSON.h>
 #include <inttypes.h>
+#include <math.h>
+
+/* As many as the probe of a worker copies (play/probe.h). */
+enum { RECORD_STEPS_MAX = 64 };
 
 static const char *const RECORD_PHASES[] = {"connecting", "warmup", "running", "draining", "ended"};
 
@@ -19,6 +26,27 @@ static void record__add_percentile(struct json_text *line, const struct record *
         json_text_print(line, ",\"%s\":%" PRId64, key, value_ns);
     } else {
         json_text_print(line, ",\"%s\":null", key);
+    }
+}
+
+static void record__add_text(struct json_text *line, const char *text)
+{
+    cJSON *item = cJSON_CreateString(text);
+    char *quoted = cJSON_PrintUnformatted(item);
+    line->failed = line->failed || quoted == NULL;
+    json_text_print(line, "%s", quoted == NULL ? "" : quoted);
+    cJSON_free(quoted);
+    cJSON_Delete(item);
+}
+
+/* A moment of the run, from its origin. */
+static void record__add_time(struct json_text *line, const struct record *record, const char *key,
+                             int64_t time_ns)
+{
+    if (time_ns == TIME_NEVER_NS) {
+        json_text_print(line, ",\"%s\":null", key);
+    } else {
+        json_text_print(line, ",\"%s\":%" PRId64, key, time_ns - record->origin_ns);
     }
 }
 
@@ -43,46 +71,63 @@ static void record__add_shares(struct json_text *line, const struct record *reco
     }
     json_text_print(line, ",\"%s\":[", list);
     for (uint32_t i = first; i < first + count; i++) {
-        cJSON *name = cJSON_CreateString(record__share_name(record->plan, i));
-        char *quoted = cJSON_PrintUnformatted(name);
-        line->failed = line->failed || quoted == NULL;
-        json_text_print(line, "%s{\"name\":%s", i > first ? "," : "", quoted == NULL ? "" : quoted);
+        json_text_print(line, "%s{\"name\":", i > first ? "," : "");
+        record__add_text(line, record__share_name(record->plan, i));
         for (int v = 0; v < LIVE_SHARE_VALUES; v++) {
             json_text_print(line, ",\"%s\":%" PRIu64, KEYS[v],
                             view->shares[i][v] - record->before.shares[i][v]);
         }
         json_text_print(line, "}");
-        cJSON_free(quoted);
-        cJSON_Delete(name);
     }
     json_text_print(line, "]");
 }
 
-/* Sums are those of the interval; gauges are of its end. */
-void record_make(struct record *record, enum run_phase phase, const struct live_view *view,
-                 int64_t now_ns, struct json_text *line)
+/* What the plan wants: arrivals that were due in the interval (of random ones as many as are
+ * expected), and connections now. */
+static void record__add_wanted(struct json_text *line, const struct record *record,
+                               const struct record_moment *moment)
 {
-    static const enum total_kind SUMS[] = {
-        TOTAL_ITERATIONS,      TOTAL_REQUESTS,           TOTAL_RESPONSES,
-        TOTAL_MESSAGES_SENT,   TOTAL_MESSAGES_RECEIVED,  TOTAL_BYTES_SENT,
-        TOTAL_BYTES_RECEIVED,  TOTAL_TLS_FULL,           TOTAL_TLS_RESUMED,
-        TOTAL_WIRE_BYTES_SENT, TOTAL_WIRE_BYTES_RECEIVED};
-    const struct live_view *before = &record->before;
-    json_text_print(line,
-                    "{\"run_id\":\"%s\",\"t_ns\":%" PRId64 ",\"interval_ns\":%" PRId64
-                    ",\"phase\":\"%s\",\"connections\":%" PRIu32 ",\"connecting\":%" PRIu32,
-                    record->plan->run_id, now_ns - record->origin_ns, now_ns - record->made_ns,
-                    RECORD_PHASES[phase], view->gauges[LIVE_OPEN], view->gauges[LIVE_CONNECTING]);
-    for (size_t i = 0; i < sizeof(SUMS) / sizeof(SUMS[0]); i++) {
-        json_text_print(line, ",\"%s\":%" PRIu64, total_key(SUMS[i]),
-                        view->counters.totals[SUMS[i]] - before->counters.totals[SUMS[i]]);
+    const struct plan *plan = record->plan;
+    bool begun = moment->t0_ns != TIME_NEVER_NS;
+    int64_t load_ns = begun ? moment->now_ns - moment->t0_ns : 0;
+    json_text_print(line, ",\"connections_wanted\":%" PRIu32,
+                    population_wanted(&moment->course->population, load_ns));
+    if (plan->open_loop) {
+        int64_t until_ns = time_earlier_ns(moment->now_ns, moment->stop_ns) - moment->t0_ns;
+        int64_t from_ns = record->made_ns - moment->t0_ns;
+        double due = 0;
+        if (begun && until_ns > 0) {
+            due = floor(pacing_count(&moment->course->pacing, until_ns)) -
+                  (from_ns > 0 ? floor(pacing_count(&moment->course->pacing, from_ns)) : 0);
+        }
+        json_text_print(line, ",\"due\":%.0f", due > 0 ? due : 0);
     }
-    record__add_percentile(line, record, view, "response_p50_ns", 50);
-    record__add_percentile(line, record, view, "response_p99_ns", 99);
-    json_text_print(line, ",\"errors\":{");
+}
+
+/* [the lowest value of a bucket, how many], of the responses. */
+static void record__add_buckets(struct json_text *line, const struct record *record,
+                                const struct live_view *view)
+{
     const char *separator = "";
+    json_text_print(line, ",\"response_buckets\":[");
+    for (uint32_t i = 0; i < LIVE_BUCKETS; i++) {
+        uint64_t count = view->buckets[i] - record->before.buckets[i];
+        if (count > 0) {
+            json_text_print(line, "%s[%" PRId64 ",%" PRIu64 "]", separator,
+                            bucket_lowest_ns(i, LIVE_BUCKET_BITS), count);
+            separator = ",";
+        }
+    }
+    json_text_print(line, "]");
+}
+
+static void record__add_errors(struct json_text *line, const struct record *record,
+                               const struct live_view *view)
+{
+    const char *separator = "";
+    json_text_print(line, ",\"errors\":{");
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
-        uint64_t errors = view->counters.errors[kind] - before->counters.errors[kind];
+        uint64_t errors = view->counters.errors[kind] - record->before.counters.errors[kind];
         if (errors > 0) {
             json_text_print(line, "%s\"%s\":%" PRIu64, separator, error_key((enum error_kind)kind),
                             errors);
@@ -90,11 +135,101 @@ void record_make(struct record *record, enum run_phase phase, const struct live_
         }
     }
     json_text_print(line, "}");
-    uint32_t targets = record->plan->target_names_count;
+}
+
+static void record__add_step(struct json_text *line, const struct figures_step *step)
+{
+    const struct histogram *response = &step->latency[LATENCY_RESPONSE];
+    uint64_t errors = 0;
+    for (int kind = 0; kind < ERROR_KINDS; kind++) {
+        errors += error_is_event((enum error_kind)kind) ? step->errors[kind] : 0;
+    }
+    json_text_print(line, ",\"errors\":%" PRIu64 ",\"response_ns\":{\"count\":%" PRId64, errors,
+                    histogram_count(response));
+    for (int i = 0; i <= HISTOGRAM_PERCENTILES_COUNT && histogram_count(response) > 0; i++) {
+        bool max = i == HISTOGRAM_PERCENTILES_COUNT;
+        double percentile = max ? 100 : HISTOGRAM_PERCENTILES[i].percentile;
+        json_text_print(line, ",\"%s\":%" PRId64, max ? "max" : HISTOGRAM_PERCENTILES[i].key,
+                        histogram_percentile(response, percentile).low_ns);
+    }
+    json_text_print(line, "}}");
+}
+
+/* Of the window until now, not of the interval. */
+static void record__add_steps(struct json_text *line, const struct record *record,
+                              const struct figures *figures)
+{
+    json_text_print(line, ",\"steps\":[");
+    for (uint32_t i = 0; i < figures->steps_count && i < RECORD_STEPS_MAX; i++) {
+        json_text_print(line, "%s{\"name\":", i > 0 ? "," : "");
+        record__add_text(line, record->plan->step_names[i]);
+        record__add_step(line, &figures->steps[i]);
+    }
+    json_text_print(line, "]");
+}
+
+void record_add_thresholds(struct json_text *line, const struct plan *plan,
+                           const struct figures *figures, const struct threshold_verdict *verdicts)
+{
+    json_text_print(line, "[");
+    for (uint32_t i = 0; i < plan->thresholds_count; i++) {
+        struct threshold_verdict verdict = {0};
+        if (verdicts != NULL) {
+            verdict = verdicts[i];
+        } else if (figures != NULL) {
+            threshold_judge(&plan->thresholds[i], figures, &verdict);
+        }
+        bool known = verdict.judged && (verdict.has_value || verdicts != NULL);
+        json_text_print(line, "%s{\"expr\":", i > 0 ? "," : "");
+        record__add_text(line, plan->thresholds[i].text);
+        json_text_print(line, ",\"value\":");
+        record__add_text(line, verdict.text);
+        json_text_print(line, ",\"pass\":%s}", !known ? "null" : verdict.pass ? "true" : "false");
+    }
+    json_text_print(line, "]");
+}
+
+/* Sums are those of the interval; gauges are of its end. */
+void record_make(struct record *record, const struct record_moment *moment, struct json_text *line)
+{
+    static const enum total_kind SUMS[] = {
+        TOTAL_ITERATIONS,      TOTAL_REQUESTS,           TOTAL_RESPONSES,
+        TOTAL_MESSAGES_SENT,   TOTAL_MESSAGES_RECEIVED,  TOTAL_BYTES_SENT,
+        TOTAL_BYTES_RECEIVED,  TOTAL_TLS_FULL,           TOTAL_TLS_RESUMED,
+        TOTAL_WIRE_BYTES_SENT, TOTAL_WIRE_BYTES_RECEIVED};
+    const struct live_view *before = &record->before;
+    const struct live_view *view = moment->view;
+    const struct plan *plan = record->plan;
+    json_text_print(line,
+                    "{\"run_id\":\"%s\",\"t_ns\":%" PRId64 ",\"interval_ns\":%" PRId64
+                    ",\"phase\":\"%s\"",
+                    plan->run_id, moment->now_ns - record->origin_ns,
+                    moment->now_ns - record->made_ns, RECORD_PHASES[moment->phase]);
+    record__add_time(line, record, "t0_ns", moment->t0_ns);
+    record__add_time(line, record, "stop_ns", moment->stop_ns);
+    json_text_print(line, ",\"connections\":%" PRIu32 ",\"connecting\":%" PRIu32,
+                    view->gauges[LIVE_OPEN], view->gauges[LIVE_CONNECTING]);
+    record__add_wanted(line, record, moment);
+    for (size_t i = 0; i < sizeof(SUMS) / sizeof(SUMS[0]); i++) {
+        json_text_print(line, ",\"%s\":%" PRIu64, total_key(SUMS[i]),
+                        view->counters.totals[SUMS[i]] - before->counters.totals[SUMS[i]]);
+    }
+    record__add_percentile(line, record, view, "response_p50_ns", 50);
+    record__add_percentile(line, record, view, "response_p99_ns", 99);
+    record__add_buckets(line, record, view);
+    record__add_errors(line, record, view);
+    uint32_t targets = plan->target_names_count;
     record__add_shares(line, record, view, "targets", 0, targets);
     record__add_shares(line, record, view, "behaviors", targets,
-                       figures_behaviors_apart(record->plan->program->behaviors_count));
+                       figures_behaviors_apart(plan->program->behaviors_count));
+    if (moment->figures != NULL) {
+        record__add_steps(line, record, moment->figures);
+    }
+    if (plan->thresholds_count > 0) {
+        json_text_print(line, ",\"thresholds\":");
+        record_add_thresholds(line, plan, moment->figures, NULL);
+    }
     json_text_print(line, "}\n");
     record->before = *view;
-    record->made_ns = now_ns;
+    record->made_ns = moment->now_ns;
 }

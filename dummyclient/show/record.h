@@ -14,7 +14,21 @@ struct record {
     struct live_view before;
 };
 
+/* How the run stands at the end of a record. Times are on the clock of the origin. */
+struct record_moment {
+    enum run_phase phase;
+    int64_t now_ns;
+    int64_t t0_ns;                 /* TIME_NEVER_NS: the load has not begun */
+    int64_t stop_ns;               /* TIME_NEVER_NS: not known yet */
+    const struct course *course;   /* of the load, as it is played */
+    const struct live_view *view;  /* sums since the origin */
+    const struct figures *figures; /* of the window until now; NULL: there are none, or nobody
+                                    * watches them */
+};
+
 void record_begin(struct record *record, const struct plan *plan, int64_t origin_ns);
 /* Adds the line of what has happened since the last one, with its end. */
-void record_make(struct record *record, enum run_phase phase, const struct live_view *view,
-                 int64_t now_ns, struct json_text *line);
+void record_make(struct record *record, const struct record_moment *moment, struct json_text *line);
+/* Thresholds as an array: the verdicts of a run, or (NULL) as the figures stand. */
+void record_add_thresholds(struct json_text *line, const struct plan *plan,
+                           const struct figures *figures, const struct threshold_verdict *verdicts);

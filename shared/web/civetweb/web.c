@@ -90,13 +90,15 @@ static int web__answer(struct mg_connection *connection, int status, const char 
                        const char *body, size_t bytes)
 {
     const struct mg_request_info *info = mg_get_request_info(connection);
+    char head[1024]; /* the server's own printf is that of the system's library: no %zu there */
     mg_disable_connection_keep_alive(connection);
-    mg_printf(connection,
-              "HTTP/1.1 %d %s\r\n%s%s%sContent-Type: %s\r\nContent-Length: %zu\r\n"
-              "Connection: close\r\n\r\n",
-              status, web__status_text(status), WEB_HEADERS,
-              status == 503 ? "Retry-After: 5\r\n" : "",
-              status == 401 ? "WWW-Authenticate: Bearer\r\n" : "", type, bytes);
+    snprintf(head, sizeof head,
+             "HTTP/1.1 %d %s\r\n%s%s%sContent-Type: %s\r\nContent-Length: %zu\r\n"
+             "Connection: close\r\n\r\n",
+             status, web__status_text(status), WEB_HEADERS,
+             status == 503 ? "Retry-After: 5\r\n" : "",
+             status == 401 ? "WWW-Authenticate: Bearer\r\n" : "", type, bytes);
+    mg_write(connection, head, strlen(head));
     if (strcmp(info->request_method, "HEAD") != 0) {
         mg_write(connection, body, bytes);
     }

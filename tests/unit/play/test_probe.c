@@ -92,9 +92,10 @@ static bool fires(const struct threshold *threshold)
     struct probe probe;
     struct pack pack = {0};
     struct unpack from;
-    assert_true(probe_open(&probe, &worker, threshold, 1, &error));
+    assert_true(probe_open(&probe, &worker, threshold, 1, false, &error));
     probe_ask(&probe);
-    probe_take(&probe, &worker);
+    while (probe_take(&probe, &worker)) {
+    }
     assert_true(probe_has_answered(&probe));
     probe_reset(&probe, &own);
     probe_read(&probe, &own);

@@ -240,7 +240,13 @@ static void test_nothing_answered_is_not_zero(void **state)
     assert_shows(fixture, "p50 - p99 -,");
 
     record_begin(&record, &fixture->harness.plan, 0);
-    record_make(&record, PHASE_RUNNING, &fixture->now, NS_PER_S, &line);
+    struct record_moment moment = {.phase = PHASE_RUNNING,
+                                   .now_ns = NS_PER_S,
+                                   .t0_ns = 0,
+                                   .stop_ns = TIME_NEVER_NS,
+                                   .course = &fixture->harness.plan.course,
+                                   .view = &fixture->now};
+    record_make(&record, &moment, &line);
     assert_non_null(strstr(line.text, "\"response_p50_ns\":null,\"response_p99_ns\":null,"));
     free(line.text);
 }
