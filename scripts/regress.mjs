@@ -14,10 +14,9 @@ import { writeWholeFile, readJson } from './lib/base/file.mjs';
 import { ON_WINDOWS, RESULTS, ROOT, runFolder, SCRIPTS, shown } from './lib/base/paths.mjs';
 import { runCommand, Failure, watchInterrupts } from './lib/base/process.mjs';
 import { makeRegressPage } from './lib/drawing/page/regress.mjs';
-import { playDuets } from './lib/judging/duet.mjs';
-import { judgeDuet, judgeRegress, playRegress } from './lib/judging/regress.mjs';
 import { BLOCKS_TELL } from './lib/judging/sensitivity.mjs';
 import { repeatsLeast } from './lib/judging/statistics.mjs';
+import { playWays } from './lib/judging/ways.mjs';
 
 const USAGE = `usage: scripts/regress --a 'CMD {port}' --b 'CMD {port}' [options] [SCENARIO.json...]
        scripts/regress --baseline REV [options] [SCENARIO.json...]
@@ -30,9 +29,10 @@ both: a fresh server per run, in the order A B B A ..., then compares them (scri
   --duet                 A and B at the same time, in blocks of 8 s (-d) of fresh processes: noise
                          hits both, so smaller changes are seen in less time; refused, with the
                          reason, where one would disturb the other (scripts/README.md)
+  --duet auto            plays A against itself both ways first, and goes on the steadier way
   --repeats 10           runs of each version; of a duet: blocks
-  --until-sure           of a duet: on until every primary metric has changed or is the same, or one
-                         is worse, or --max-time ends; false alarms stay below --alpha
+  --until-sure           instead of --repeats: on until every primary metric has changed or is the
+                         same, or one is worse, or --max-time ends; false alarms stay below --alpha
   --max-time 30m         start no further pair after this time, and judge the finished ones
                          (a pair with an invalid measurement is repeated, at most twice)
   --out FOLDER           where the runs go (results/regress-...); with the same folder an
@@ -52,17 +52,19 @@ const OWN = { '--a': true, '--b': true, '--baseline': true, '--repeats': true, '
   '--primary': true,
   '--alpha': true, '--min-effect': true };
 
+const REPEATS = 10;
+
 function readArguments(argv) {
-  const { own, client, names } = commandLine(argv, OWN, MANY_RUNS_REFUSED);
-  const given = { a: null, b: null, baseline: null, repeats: 10, max_ms: 30 * 60000, out: null,
+  const { own, client, names } = commandLine(joinDuet(argv), OWN, MANY_RUNS_REFUSED);
+  const given = { a: null, b: null, baseline: null, repeats: null, max_ms: 30 * 60000, out: null,
     repeat: null, history: null, duet: false, untilSure: false, client,
     scenarios: names.map((name) => path.resolve(name)),
     options: { effects: {} } };
   for (const [name, value] of own) {
-    if (name === '--repeats') given.repeats = Number(value);
+    if (name === '--repeats') given.repeats = readRepeats(value);
     else if (name === '--max-time') given.max_ms = durationMs(value);
     else if (name === '--primary') given.options.primary = value.split(',');
-    else if (name === '--duet') given.duet = readFlag(name, value);
+    else if (name === '--duet') given.duet = readDuet(value, given.duet);
     else if (name === '--until-sure') given.untilSure = readFlag(name, value);
     else if (name === '--alpha') given.options.alpha = Number(value);
     else if (name === '--min-effect') readEffect(value, given.options);
@@ -70,6 +72,26 @@ function readArguments(argv) {
   }
   checkArguments(given);
   return given;
+}
+
+/** --duet may have a value, and need not: "--duet auto" as one word. */
+function joinDuet(argv) {
+  const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
+  const at = argv.findIndex((word, i) => i + 1 < end && word === '--duet' &&
+    argv[i + 1] === 'auto');
+  return at < 0 ? argv : [...argv.slice(0, at), '--duet=auto', ...argv.slice(at + 2)];
+}
+
+function readDuet(value, before) {
+  if (before) throw new Failure('--duet: it is given twice', 2);
+  if (value === undefined || value === 'auto') return value ?? true;
+  throw new Failure(`--duet=${value}: expected --duet alone, or --duet auto`, 2);
+}
+
+function readRepeats(text) {
+  const repeats = Number(text);
+  if (Number.isInteger(repeats) && repeats >= 1 && repeats <= 1000) return repeats;
+  throw new Failure('--repeats: a number from 1 to 1000', 2);
 }
 
 function readFlag(name, value) {
@@ -91,12 +113,10 @@ function checkArguments(given) {
         2);
     }
   }
-  if (given.untilSure && !given.duet) {
-    throw new Failure('--until-sure: of a duet: give --duet with it', 2);
+  if (given.untilSure && given.repeats) {
+    throw new Failure('--repeats and --until-sure: give one of them', 2);
   }
-  if (!Number.isInteger(given.repeats) || given.repeats < 1 || given.repeats > 1000) {
-    throw new Failure('--repeats: a number from 1 to 1000', 2);
-  }
+  given.repeats ??= REPEATS;
   if (given.a) refuseServerConditions(clientValues(given.client, '--threshold'));
   const { alpha } = given.options;
   if (alpha !== undefined && !(alpha > 0 && alpha < 1)) {
@@ -146,8 +166,9 @@ function sharedOptions({ options, scenarios }) {
 
 /** Says before the first run what so few cannot show. */
 function warnOfRepeats({ repeats, scenarios, options, duet, untilSure }) {
+  if (untilSure) return;
   if (duet) {
-    if (untilSure || repeats >= BLOCKS_TELL) return;
+    if (repeats >= BLOCKS_TELL) return;
     console.error(`scripts/regress: warning: ${repeats} blocks say little: fewer than ` +
       `${BLOCKS_TELL} (--repeats) do not tell how much blocks differ by themselves`);
     return;
@@ -174,14 +195,15 @@ async function main(argv) {
     args: given.client, until_ms: Date.now() + given.max_ms, untilSure: given.untilSure,
     options: sharedOptions(given), say, onClient: watch, stopped };
   const count = given.untilSure ? '' : `${given.scenarios.length * given.repeats} `;
-  say(`${count}${given.duet ? 'blocks' : 'pairs of runs'} into ${shown(folder)}`);
+  const units = { auto: 'blocks or pairs of runs', true: 'blocks', false: 'pairs of runs' };
+  say(`${count}${units[given.duet]} into ${shown(folder)}`);
   warnOfRepeats(given);
-  const whole = given.duet ? await playDuets(wanted) : await playRegress(wanted);
-  if (!whole) {
+  const judge = await playWays(given.duet, wanted);
+  if (!judge) {
     say(`interrupted: scripts/regress ... --out ${shown(folder)} continues from here`);
     return 130;
   }
-  return judgeAll(given, folder, labels, given.repeat ?? repeatText(argv));
+  return judgeAll(given, { folder, labels, judge, repeat: given.repeat ?? repeatText(argv) });
 }
 
 /** The same again, into a new folder: in one that has runs already nothing would be played. */
@@ -193,7 +215,7 @@ function repeatText(argv) {
   return commandText([shown(path.join(SCRIPTS, ON_WINDOWS ? 'regress.cmd' : 'regress')), ...rest]);
 }
 
-function judgeAll(given, folder, labels, repeat) {
+function judgeAll(given, { folder, labels, judge, repeat }) {
   const history = given.history ?? (given.out ? null : path.join(RESULTS, 'regress-history.json'));
   const outcomes = [];
   const codes = given.scenarios.map((scenario) => {
@@ -205,7 +227,6 @@ function judgeAll(given, folder, labels, repeat) {
       : abstainedText(noteVerdict(history, runs, name, code, reasons)));
     const further = (outcome, page) => ({ page: shown(page), repeat,
       abstained: noted(outcome.exit_code, outcome.reasons) });
-    const judge = given.duet ? judgeDuet : judgeRegress;
     const outcome = judge(folder, scenario, { repeats: given.repeats, labels, further,
       page: makeRegressPage, options: sharedOptions(given), untilSure: given.untilSure });
     console.log(`\n${name}`);
@@ -214,8 +235,8 @@ function judgeAll(given, folder, labels, repeat) {
         noted(3, ['no pair of runs was played'])].filter(Boolean).join('\n'));
       return 3;
     }
-    console.log([`${verdictTable(outcome)}\n`, verdictSummary(outcome), furtherText(outcome)]
-      .join('\n'));
+    console.log([...(outcome.rows.length ? [`${verdictTable(outcome)}\n`] : []),
+      verdictSummary(outcome), furtherText(outcome)].join('\n'));
     outcomes.push(outcome);
     return outcome.exit_code;
   });

@@ -3,7 +3,9 @@
 // for any, which a busy machine cannot change.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -111,3 +113,86 @@ for (const [mode, pattern] of [['reject 0', /100% of the connections were droppe
       }
     });
 }
+
+const noDuet = !WINDOWS && os.availableParallelism() < 2 ? 'a duet needs two CPUs' : OPTIONS.skip;
+
+/** The blocks and the verdict of a duet's folder. */
+function duetOf(folder) {
+  const where = path.join(folder, 'echo');
+  const read = (name) => JSON.parse(fs.readFileSync(path.join(where, name), 'utf8'));
+  return { outcome: read('compare.json'), blocks: fs.readdirSync(where)
+    .filter((name) => /^block-\d+$/.test(name))
+    .map((name) => read(path.join(name, 'block.json'))) };
+}
+
+test('a duet plays both at once, swapped in every second block, and interrupted goes on',
+  { ...OPTIONS, skip: noDuet }, async (t) => {
+    const folder = folderFor(t);
+    const args = ['--duet', '--a', delayed(20), '--b', delayed(120), '--repeats', '3', '--out',
+      folder, scenarioFile('echo')];
+    const duet = () => regress(t, args, ['--duration', '1500ms']);
+    const first = duet();
+    await first.line(/ 1\/3 {2}echo|no duet: /, RUN_TIME_MS);
+    first.interrupt();
+    await ended(first);
+    const refused = /no duet: /.test(first.stdout);
+    if (!refused) assert.equal(first.exitCode, 130, said(first));
+    const second = refused ? first : await ended(duet());
+    // Three blocks are few, and on a busy machine it may be refused: the reasons are those alone.
+    assert.ok([3, 99].includes(second.exitCode), said(second));
+    const { outcome, blocks } = duetOf(folder);
+    assert.deepEqual(blocks.map(({ swapped }) => swapped),
+      blocks.map((_, i) => i % 2 === 1));
+    assert.deepEqual(blocks.map(({ targets }) => targets.a), blocks.map((_, i) => 'ab'[i % 2]));
+    assert.doesNotMatch(said(second), /not interleaved/);
+    if (/no duet: /.test(second.stdout)) {
+      assert.match(outcome.reasons.join('\n'), /a duet would mislead: /);
+      return;
+    }
+    assert.equal(blocks.length, 3);
+    assert.match(second.stdout, /[12] blocks are here already/);
+    const p50 = outcome.rows.find(({ metric }) => metric === 'latency.response.p50');
+    // What is 100 ms later is that much later, whoever was first, left or right.
+    assert.ok(p50.ratio > 2, said(second));
+    for (const block of outcome.duet.blocks) {
+      for (const [, a, b] of block.pairs['latency.response.p50'] ?? []) assert.ok(a < b);
+    }
+  });
+
+test('a duet of servers that write one file is refused with its name', { ...OPTIONS,
+  skip: noDuet || (!fs.existsSync('/proc/self/fdinfo') && 'no /proc') }, async (t) => {
+  const folder = folderFor(t);
+  const file = path.join(folder, 'one log');
+  const server = `exec 9>>'${file}'; exec ${delayed(20)}`;
+  const done = await ended(regress(t, ['--duet', '--a', server, '--b', server, '--repeats', '3',
+    '--out', path.join(folder, 'out'), scenarioFile('echo')], ['--duration', '1500ms']));
+  assert.equal(done.exitCode, 3, said(done));
+  assert.match(done.stdout, new RegExp(`no duet: the servers share something: both have ${file} ` +
+    'open for writing'), said(done));
+  const { blocks } = duetOf(path.join(folder, 'out'));
+  assert.equal(blocks.length, 2);
+});
+
+test('on one CPU no duet is begun; --duet auto plays one after the other instead',
+  { ...OPTIONS, skip: OPTIONS.skip || (spawnSync('taskset', ['-V']).error && 'no taskset') },
+  async (t) => {
+    const folder = folderFor(t);
+    const pinned = (name, duet) => {
+      const program = new Program('taskset', ['-c', '0', process.execPath,
+        path.join(ROOT, 'scripts', 'regress.mjs'), ...duet, '--a', delayed(1), '--b', delayed(1),
+        '--repeats', '1', '--out', path.join(folder, name), scenarioFile('echo'), '--',
+        '--connections', '2', '--rate', '20', '--duration', '300ms', '--warmup', '0s',
+        '--no-strict'],
+      { group: true });
+      t.after(() => program.kill());
+      return ended(program);
+    };
+    const refused = await pinned('duet', ['--duet']);
+    assert.equal(refused.exitCode, 3, said(refused));
+    assert.match(refused.stdout, /no duet: there is one CPU: two servers and the client/);
+    assert.deepEqual(duetOf(path.join(folder, 'duet')).blocks, []);
+    const other = await pinned('auto', ['--duet', 'auto']);
+    assert.equal(other.exitCode, 3, said(other));
+    assert.match(other.stdout, /played one after the other: a duet would .*: there is one CPU/);
+    assert.ok(fs.existsSync(path.join(folder, 'auto', 'echo', '01-b', 'client.json')));
+  });

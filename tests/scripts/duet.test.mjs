@@ -36,7 +36,7 @@ function makePlayer({ ratio = 1, made = () => ({}), onBlock = () => {} } = {}) {
 
 function given(folder, player, extra = {}) {
   return { folder, scenarios: [SCENARIO], servers: { a: { command: 'A' }, b: { command: 'B' } },
-    repeats: 10, args: [], until_ms: Infinity, options: JUDGE.options, say: () => {},
+    repeats: 10, args: [], until_ms: Infinity, options: JUDGE.options, say: () => {}, cpus: 2,
     play: player.play,
     playAlone: player.playAlone, ...extra };
 }
@@ -46,7 +46,7 @@ const blockOf = (changes = {}) => {
   const run = { client: { validity: { valid: true, reasons: [] },
     latency_ns: { response: { p50: 200e3, p99: 400e3 } } } };
   const { a, b } = changes.sides ?? {};
-  return { shared: [], places: { kind: 'shared', servers: [0], client: [1] }, a: run, b: run,
+  return { shared: [], places: { kind: 'shared', a: [0], b: [0], client: [1] }, a: run, b: run,
     ...changes, sides: { a: { ...side, ...a }, b: { ...side, ...b } } };
 };
 
@@ -191,34 +191,81 @@ test('servers that hold each other up are found by playing each alone, twice', a
   };
   await playDuets(given(folder, player));
   assert.deepEqual(player.alone, ['A', 'B', 'A', 'B']);
-  assert.match(judgeDuet(folder, SCENARIO, JUDGE).reasons.join('\n'),
-    /A answers \d\.\d times slower \(p50\) beside B than alone/);
-  // A machine that was busy once does not refuse it.
-  const calm = makePlayer();
-  const once = calm.playAlone;
-  calm.playAlone = async (one) => (calm.alone.length < 2
-    ? player.playAlone(one).then(() => calm.alone.push(one.server.command)) : once(one));
-  const other = makeFolder(t);
-  await playDuets(given(other, calm, { repeats: 3 }));
-  assert.equal(readDuets(other, SCENARIO).length, 3);
+  // Beside each other they were played again as well.
+  assert.deepEqual(player.swaps, [false, true, false, true]);
+  const reason = /A answers \d\.\d times slower \(p50\) beside B than alone/;
+  assert.match(judgeDuet(folder, SCENARIO, JUDGE).reasons.join('\n'), reason);
+  // The same call again: what was refused is not played on.
+  const again = makePlayer();
+  await playDuets(given(folder, again));
+  assert.deepEqual([again.swaps, again.alone], [[], []]);
+  assert.match(judgeDuet(folder, SCENARIO, JUDGE).reasons.join('\n'), reason);
 });
 
-test('what B cannot do beside A, but alone, is no fault of B', async (t) => {
-  const failing = (besideOther) => ({ ...makePlayer(), play: async () => {
-    throw Object.assign(new Error('ended before it listened (exit 1)\nEADDRINUSE'),
-      { isServerStart: true, exit: 1, side: 'b', besideOther });
-  } });
+test('a machine that was busy once, in the blocks or alone, refuses no duet', async (t) => {
+  const busyBeside = makePlayer({ made: (n) => (n <= 2 ? { median_ns: 2000e3 } : {}) });
+  const busyAlone = makePlayer();
+  const { playAlone } = busyAlone;
+  busyAlone.playAlone = async (one) => {
+    if (busyAlone.alone.length >= 2) return playAlone(one);
+    busyAlone.alone.push(one.server.command);
+    saveRun(one.folder, makeRun({ id: one.runId, seconds: 4, median_ns: 40e3 }));
+  };
+  for (const player of [busyBeside, busyAlone]) {
+    const folder = makeFolder(t);
+    await playDuets(given(folder, player, { repeats: 3 }));
+    assert.deepEqual(player.alone, ['A', 'B', 'A', 'B']);
+    assert.equal(readDuets(folder, SCENARIO).length, 3);
+  }
+});
+
+test('interrupted before the pilot was asked, it is asked when it continues', async (t) => {
   const folder = makeFolder(t);
-  await playDuets(given(folder, failing(true)));
+  let stopped = false;
+  const first = makePlayer();
+  first.playAlone = async () => { stopped = true; };
+  assert.equal(await playDuets(given(folder, first, { stopped: () => stopped })), false);
+  assert.equal(readDuets(folder, SCENARIO).length, 2);
+  const second = makePlayer();
+  await playDuets(given(folder, second, { repeats: 3 }));
+  assert.deepEqual(second.alone.slice(0, 2), ['A', 'B']);
+});
+
+test('one CPU: no duet, and why; nothing is played', async (t) => {
+  const folder = makeFolder(t);
+  const player = makePlayer();
+  await playDuets(given(folder, player, { cpus: 1 }));
+  assert.deepEqual(player.swaps, []);
   const outcome = judgeDuet(folder, SCENARIO, JUDGE);
   assert.equal(outcome.exit_code, 3);
-  assert.match(outcome.reasons.join('\n'), /B starts alone, but not beside A/);
-  const player = failing(true);
-  player.playAlone = player.play;
-  const other = makeFolder(t);
-  await playDuets(given(other, player));
-  assert.equal(judgeDuet(other, SCENARIO, JUDGE).exit_code, 99);
+  assert.match(outcome.reasons.join('\n'), /a duet would mislead: there is one CPU: two servers/);
 });
+
+test('what B cannot do beside A, but alone, is no fault of B, and what they share is named',
+  async (t) => {
+    const looked = ({ files = [], ports = [] } = {}) => ({ locks: new Set(),
+      files: new Map(files.map((name) => [`8:${name.length}`, name])), ports: new Set(ports) });
+    const failing = (held) => ({ ...makePlayer(), play: async () => {
+      throw Object.assign(new Error('ended before it listened (exit 1)\nEADDRINUSE'),
+        { isServerStart: true, exit: 1, side: 'b', held });
+    } });
+    for (const [held, own, pattern] of [
+      [{}, {}, /B starts alone, but not beside A: they need the same port, file or lock \(ended/],
+      [{ ports: [81, 7001] }, { ports: [81, 7002] }, /beside A: both listen on port 81 \(ended/],
+      [{ files: ['/x/db'] }, { files: ['/x/db'] }, /A: both have \/x\/db open for writing \(/]]) {
+      const folder = makeFolder(t);
+      await playDuets(given(folder, failing(looked(held)), { holdAlone: async () => looked(own) }));
+      const outcome = judgeDuet(folder, SCENARIO, JUDGE);
+      assert.equal(outcome.exit_code, 3);
+      assert.match(outcome.reasons.join('\n'), pattern);
+    }
+    // It does not start alone either, or was the first of both: it is not there.
+    for (const [held, holdAlone] of [[looked(), failing(looked()).play], [null, undefined]]) {
+      const folder = makeFolder(t);
+      await playDuets(given(folder, failing(held), { holdAlone }));
+      assert.equal(judgeDuet(folder, SCENARIO, JUDGE).exit_code, 99);
+    }
+  });
 
 test('a B that crashes is a regression; no more than three blocks show it', async (t) => {
   const folder = makeFolder(t);
@@ -238,13 +285,18 @@ test('a B that crashes is a regression; no more than three blocks show it', asyn
 });
 
 test('of many CPUs a server may spin on one, and not on half of them', () => {
-  const places = { kind: 'shared', servers: [0, 1, 2, 3], client: [4, 5, 6, 7] };
+  const servers = [0, 1, 2, 3];
+  const places = { kind: 'shared', a: servers, b: servers, client: [4, 5, 6, 7] };
   const spins = (idle_cpus) => refusalsOf([blockOf({ places, sides: { a: { idle_cpus } } })], 8);
   assert.deepEqual(spins(0.99), []);
   assert.match(spins(2.1)[0], /A uses 210% of a CPU/);
   assert.match(refusalsOf([blockOf({ places, sides: { b: { load_cpus: 3.6 } } })], 8)[0],
     /the servers use 95% of the CPUs 0, 1, 2, 3 that both have/);
   assert.deepEqual(refusalsOf([blockOf()], 2), []);
+  // What a server does on CPUs of its own takes nothing from the other.
+  const own = { kind: 'own', a: [0], b: [1], client: [2] };
+  assert.deepEqual(refusalsOf([blockOf({ places: own, sides: { a: { idle_cpus: 1, load_cpus: 1 },
+    b: { idle_cpus: 1, load_cpus: 1 } } })], 3), []);
 });
 
 test('two servers that cannot answer what is due are refused, one alone is a finding', () => {
@@ -266,5 +318,5 @@ test('how much slower beside the other: of each side', () => {
 test('bad usage: 2', () => {
   const done = runTool('regress', ['--a', '{port}', '--b', '{port}', '--duet=often']);
   assert.equal(done.status, 2, done.stderr);
-  assert.match(done.stderr, /--duet=often: --duet takes no value/);
+  assert.match(done.stderr, /--duet=often: expected --duet alone, or --duet auto/);
 });

@@ -77,12 +77,23 @@ test('a threshold is judged of each side; one of both together stays open', (t) 
   assert.deepEqual(b.client.thresholds.map(({ pass }) => pass), [false, null]);
 });
 
-test('CPUs: the same for both servers, others for the client', () => {
+test('CPUs: in whole cores, the client apart; from 3 cores on each server has its own', () => {
   assert.deepEqual(readCpuList('0-2,5\n'), [0, 1, 2, 5]);
-  assert.deepEqual(placeDuet([0]), { kind: 'free', servers: null, client: null });
-  assert.deepEqual(placeDuet([2, 3]), { kind: 'shared', servers: [2], client: [3] });
-  assert.deepEqual(placeDuet([0, 1, 4, 5, 6]),
-    { kind: 'shared', servers: [0, 1], client: [4, 5, 6] });
+  const siblings = (cpu) => [cpu]; // no SMT
+  const place = (cpus, more) => placeDuet(cpus, { siblings, ...more });
+  assert.deepEqual(place([0]), { kind: 'free', a: null, b: null, client: null });
+  assert.deepEqual(place([2, 3]), { kind: 'shared', a: [2], b: [2], client: [3] });
+  assert.deepEqual(place([2, 3], { swapped: true }), place([2, 3]));
+  assert.deepEqual(place([0, 1, 4, 5, 6]), { kind: 'own', a: [0], b: [1], client: [4, 5, 6] });
+  assert.deepEqual(place([0, 1, 2, 3, 4, 5, 6], { swapped: true }),
+    { kind: 'own', a: [2, 3], b: [0, 1], client: [4, 5, 6] });
+  // Siblings are together, whatever their numbers are.
+  const far = { siblings: (cpu) => [cpu % 4, (cpu % 4) + 4] };
+  assert.deepEqual(placeDuet([0, 1, 2, 3, 4, 5, 6, 7], far),
+    { kind: 'own', a: [0, 4], b: [1, 5], client: [2, 6, 3, 7] });
+  assert.deepEqual(placeDuet([0, 1, 4, 5], far),
+    { kind: 'shared', a: [0, 4], b: [0, 4], client: [1, 5] });
+  assert.deepEqual(placeDuet([3, 7], far), { kind: 'shared', a: [3], b: [3], client: [7] });
 });
 
 test('a pinned call runs where it is put', { skip: !usableCpus().length && 'no taskset' },

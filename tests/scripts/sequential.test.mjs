@@ -18,7 +18,7 @@ function play(next, { noise, truth = 0, cpu = 0, alpha = 0.05, most = 40 }) {
   let state;
   let outside = false;
   for (let i = 0; i < most; i++) {
-    state = sequential.add(truth + (i % 2 ? -1 : 1) * (cpu + NOISES[noise](next)));
+    state = sequential.add(truth + (i % 2 ? -1 : 1) * (cpu + NOISES[noise](next))).state();
     if (state.low !== null && state.low > truth) outside = true;
     if (state.high !== null && state.high < truth) outside = true;
     if (state.sure) break;
@@ -77,7 +77,7 @@ test('"same" is said of servers that are alike, and of none that differ by the e
 
 test('fewer signs than alpha needs can never be enough, and the rest is foretold', () => {
   const sequential = makeSequential({ alpha: 0.0125, effect: EFFECT });
-  const states = many(10, () => sequential.add(0.3));
+  const states = many(10, () => sequential.add(0.3).state());
   const first = states.findIndex(({ sure }) => sure === 'changed');
   assert.ok(first >= 7, `sure after ${first + 1}`);
   assert.equal(states[0].blocks, 0);
@@ -86,7 +86,7 @@ test('fewer signs than alpha needs can never be enough, and the rest is foretold
   assert.equal(states[first].blocks_left_about, 0);
   const far = makeSequential({ effect: Math.log1p(0.01) });
   const next = random(45);
-  const noisy = many(20, () => far.add(0.03 * gaussian(next))).at(-1);
+  const noisy = many(20, () => far.add(0.03 * gaussian(next)).state()).at(-1);
   assert.ok(noisy.sure === null && noisy.blocks_left_about >= 20, JSON.stringify(noisy));
 });
 
@@ -103,7 +103,7 @@ test('a change as large as the sensitivity is found in other blocks of that numb
       for (let trial = 0; trial < 50; trial++) {
         const sensitivity = sequentialSensitivity(draw(0), { effect: EFFECT });
         const sequential = makeSequential({ effect: EFFECT });
-        const states = draw(sensitivity).map((value) => sequential.add(value));
+        const states = draw(sensitivity).map((value) => sequential.add(value).state());
         if (states.some(({ low }) => low > 0)) found++;
       }
       assert.ok(found >= 37, `${noise}, ${count}: ${found} of 50`);

@@ -10,7 +10,7 @@ import { writeJson } from './helpers.mjs';
  *  much slower the client makes its target b look. */
 export function duetResult(given = {}) {
   const options = { id: 'duet', seconds: 6, ratio: 1, rate: 2000, seed: 1, noise: 0.1, own: 0.005,
-    bias: 1, swapped: false, errorsB: 0, valid: true, thresholds: [], ...given };
+    bias: 1, median_ns: 200e3, swapped: false, errorsB: 0, valid: true, thresholds: [], ...given };
   const { client } = makeRun({ ...options, name: 'echo' });
   // A generator that is disturbed so much that its own lag is what is measured.
   if (!options.valid && !options.steady) client.latency_ns.send_lag = client.latency_ns.response;
@@ -19,7 +19,7 @@ export function duetResult(given = {}) {
   const many = options.rate % 100 ? 20 : 100;
   const share = (name, ratio, failed) => {
     const draws = client.series.map((_, i) => {
-      const median = 200e3 * ratio * common[i] * Math.exp(gaussian(next) * options.own);
+      const median = options.median_ns * ratio * common[i] * Math.exp(gaussian(next) * options.own);
       return Array.from({ length: many }, () => [median * Math.exp(0.05 * gaussian(next)),
         options.rate / many]);
     });
@@ -52,7 +52,7 @@ export function saveDuet(folder, { swapped = false, shared = [], sides = {}, ...
   const side = (name) => ({ idle_cpus: 0, load_cpus: 0.2, end: { ok: true }, ...sides[name] });
   writeJson(path.join(folder, 'block.json'), { swapped, shared,
     targets: swapped ? { a: 'b', b: 'a' } : { a: 'a', b: 'b' },
-    places: { kind: 'shared', servers: [0], client: [1] },
+    places: { kind: 'shared', a: [0], b: [0], client: [1] },
     sides: { a: side('a'), b: side('b') } });
   return folder;
 }

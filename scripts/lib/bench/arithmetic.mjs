@@ -79,7 +79,7 @@ function playSequence(next, { draw, cpu = 0 }, truth, most) {
   const sequential = makeSequential({ alpha: ALPHA, effect: EFFECT });
   let state = null;
   for (let i = 0; i < most && !state?.sure; i++) {
-    state = sequential.add(truth + (i % 2 ? -1 : 1) * (cpu + draw(next)));
+    state = sequential.add(truth + (i % 2 ? -1 : 1) * (cpu + draw(next))).state();
   }
   return state;
 }

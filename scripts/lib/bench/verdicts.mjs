@@ -75,7 +75,7 @@ function recordOf(block) {
 /** A run of one server alone: the medians that the sequential mode compares. */
 async function playAlone(bench, name, server) {
   const places = placeDuet(usableCpus());
-  const { run } = await playRun({ server: { ...server, cpus: places.servers },
+  const { run } = await playRun({ server: { ...server, cpus: places.a },
     clientCpus: places.client,
     scenario: bench.scenario('cost', LOAD), folder: bench.file(path.join('blocks', name)),
     runId: `verdicts-${name}` });
@@ -189,7 +189,7 @@ async function refuse(bench) {
       const places = placeDuet(usableCpus());
       const alone = {};
       for (const [side, server] of Object.entries({ a, b })) {
-        const { run } = await playRun({ server: { ...server, cpus: places.servers },
+        const { run } = await playRun({ server: { ...server, cpus: places.a },
           clientCpus: places.client, scenario: bench.scenario('cost', LOAD),
           folder: bench.file(path.join('blocks', 'alone')), runId: `verdicts-alone-${side}`,
           args: rate ? ['--rate', String(rate)] : [] });

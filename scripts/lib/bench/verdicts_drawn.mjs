@@ -79,7 +79,7 @@ export function drawUntilSure(recorded, { key, most = 60, trials, identical = fa
     const test = makeSequential({ alpha: ALPHA, effect: EFFECT });
     let state = null;
     for (const { [key]: logs } of drawBlocks(next, recorded, most, identical)) {
-      state = test.add(midmean(logs));
+      state = test.add(midmean(logs)).state();
       if (state.sure) break;
     }
     return state;

@@ -267,11 +267,12 @@ export const VERDICTS = {
 /** Compares baseline and candidate runs (from readRun). options: primary, alpha, effect, effects
  *  {metric: share}, seed, started ({ side, text } of a server that did not start), refused (why the
  *  runs say nothing of the servers: sentences), judge (name => { log_ratio, low, high, p } of a
- *  metric that was compared in another way, or null). Returns
+ *  metric that was compared in another way, or null), together (the sides of a run were played at
+ *  once), notes (what else is to be said, before the others). Returns
  *  { verdict, exit_code, facts, reasons, notes, rows, ... }. */
 export function compareRuns(baseline, candidate, given = {}) {
   const options = { primary: PRIMARY, alpha: ALPHA, effect: null, effects: {}, seed: 1,
-    refused: [], ...given };
+    refused: [], notes: [], ...given };
   const all = [...baseline, ...candidate];
   if (all.length) checkScenarios(all);
   for (const name of [options.primary, Object.keys(options.effects)]) {
@@ -279,7 +280,8 @@ export function compareRuns(baseline, candidate, given = {}) {
   }
   checkDirections(options.primary, all);
   const failed = failedRuns(baseline, candidate);
-  const { invalid, blocks, notes } = chooseBlocks(baseline, candidate, failed);
+  const { invalid, blocks, notes: left } = chooseBlocks(baseline, candidate, failed);
+  const notes = [...options.notes, ...left];
   const paired = blocks.length >= BLOCKS_LEAST;
   const a = blocks.flatMap((block) => block.a);
   const b = blocks.flatMap((block) => block.b);
@@ -288,7 +290,7 @@ export function compareRuns(baseline, candidate, given = {}) {
   if (all.length && (!a.length || !b.length)) {
     obstacles.push('no valid runs are left on one side');
   }
-  if ((a.length || b.length) && !options.judge) {
+  if ((a.length || b.length) && !options.together) {
     notes.push(paired ? `${blocks.length} interleaved blocks, ${a.length} and ${b.length} runs`
       : `not interleaved: ${a.length} and ${b.length} runs compared as unpaired sets`);
   }

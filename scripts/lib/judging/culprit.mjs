@@ -44,12 +44,11 @@ const looks = new WeakMap();
 function lookAt(pairs, logs, alpha, effect) {
   let look = looks.get(pairs);
   if (look?.alpha !== alpha || look.effect !== effect) {
-    look = { alpha, effect, used: 0, test: makeSequential({ alpha, effect: Math.log1p(effect) }),
-      seen: { log_ratio: null, low: null, high: null, sure: null } };
+    look = { alpha, effect, used: 0, test: makeSequential({ alpha, effect: Math.log1p(effect) }) };
     looks.set(pairs, look);
   }
-  for (; look.used < logs.length; look.used++) look.seen = look.test.add(logs[look.used]);
-  return look.seen;
+  for (; look.used < logs.length; look.used++) look.test.add(logs[look.used]);
+  return look.test.state();
 }
 
 /** What the pairs of the two ends say: { state: "changed", "same" or null (not sure yet), failed

@@ -21,16 +21,19 @@ function medianOf(blocks, side, key) {
   return values.length ? median(values) : null;
 }
 
-/** The CPUs that the servers have: how many, and in words. */
+/** Whether each server has CPUs of its own. */
+const isApart = ([{ places }]) => places.kind === 'own';
+
+/** The CPUs that both servers have together: how many, and in words. */
 function roomOf([{ places }], cpus) {
-  const { servers } = places;
-  return servers ? { room: servers.length, text: `the ${cpuText(servers)} that both have` }
+  return places.a ? { room: places.a.length, text: `the ${cpuText(places.a)} that both have` }
     : { room: cpus, text: 'the machine' };
 }
 
 /** A server that spins takes the CPU that the other needs, whatever either is worth. Of several
- *  CPUs it may have one for that. */
+ *  CPUs it may have one for that, and its own are its own. */
 function spinning(blocks, cpus) {
+  if (isApart(blocks)) return [];
   const { room } = roomOf(blocks, cpus);
   return SIDES.flatMap((side) => {
     const idle = medianOf(blocks, side, 'idle_cpus');
@@ -40,14 +43,16 @@ function spinning(blocks, cpus) {
   });
 }
 
-/** Too little CPU: what is then measured is who gets it. */
+const MORE_CPU = 'a lower --rate, or a machine with more CPUs';
+
+/** Too little CPU: what is then measured is who gets it. Who has CPUs of its own takes none. */
 function saturated(blocks, cpus) {
-  const { room, text } = roomOf(blocks, cpus);
   const load = SIDES.map((side) => medianOf(blocks, side, 'load_cpus'));
-  if (load.includes(null)) return [];
+  if (isApart(blocks) || load.includes(null)) return [];
+  const { room, text } = roomOf(blocks, cpus);
   const share = (load[0] + load[1]) / room;
   return share > LOAD_SHARE_MAX ? [`too little CPU: the servers use ${percent(share)} of ` +
-    `${text}: a lower --rate, or a machine with more CPUs`] : [];
+    `${text}: ${MORE_CPU}`] : [];
 }
 
 /** The part of what was due in the window that a side answered. */
@@ -63,7 +68,7 @@ function overrun(blocks) {
   const shares = SIDES.map((side) => answeredOf(blocks, side));
   return Math.max(...shares) < ANSWERED_MIN
     ? [`too little CPU: of what was due A answered ${percent(shares[0])} and B ` +
-      `${percent(shares[1])}: a lower --rate, or a machine with more CPUs`] : [];
+      `${percent(shares[1])}: ${MORE_CPU}`] : [];
 }
 
 /** The generator itself had too little: in no block could it keep its times. */
@@ -96,10 +101,16 @@ export function heldUp(blocks, alone) {
   });
 }
 
+/** Why no duet is even begun on this machine: sentences. */
+export function refusedBefore(cpus) {
+  return cpus > 1 ? [] : ['there is one CPU: two servers and the client would take each other\'s ' +
+    'time on it; a machine with 2 CPUs or more, or one after the other (without --duet)'];
+}
+
 /** All that can be said after the first blocks (readDuet): sentences, none where a duet may go on.
  *  cpus: of the machine. */
 export function refusalsOf(blocks, cpus) {
   const shared = [...new Set(blocks.flatMap((block) => block.shared))];
   return [...spinning(blocks, cpus), ...saturated(blocks, cpus), ...overrun(blocks),
-    ...disturbed(blocks),    ...shared.map((text) => `the servers share something: ${text}`)];
+    ...disturbed(blocks), ...shared.map((text) => `the servers share something: ${text}`)];
 }

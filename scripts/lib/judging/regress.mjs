@@ -5,16 +5,18 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { compareRuns } from './compare.mjs';
+import { compareRuns, logOf } from './compare.mjs';
 import { writeComparison } from './compare_files.mjs';
 import { compareDuet } from './duet.mjs';
 import { writeWholeFile, readJson } from '../base/file.mjs';
 import { runIdOf } from '../base/paths.mjs';
 import { playAgain, playRun } from '../playing/play.mjs';
 import { Failure } from '../base/process.mjs';
+import { metricOf } from '../results/metrics.mjs';
 import { readRun } from '../results/run.mjs';
 import { serverEndLine } from '../results/server_end.mjs';
 import { failedSide } from './service.mjs';
+import { isSure, sequentialJudge, standingOf, standingText, UNTIL_SURE_MAX } from './standing.mjs';
 
 const ATTEMPTS_MAX = 3;
 const HOPELESS_PAIRS = 3;
@@ -30,15 +32,16 @@ function pairFolder(folder, scenario, { pair, side }) {
     `${String(pair + 1).padStart(2, '0')}-${side}`);
 }
 
-/** Runs of a pair that are finished; a pair with one run only counts as not played. */
+/** The pairs, up to a number of them, of which both runs are finished; a pair with one run only
+ *  counts as not played. */
 function pairsDone(folder, scenario, repeats) {
-  const done = new Set();
-  for (let pair = 0; pair < repeats; pair++) {
-    const both = ['a', 'b'].every((side) => fs.existsSync(path.join(
-      pairFolder(folder, scenario, { pair, side }), 'done')));
-    if (both) done.add(pair);
-  }
-  return done;
+  const where = path.join(folder, path.basename(scenario, '.json'));
+  if (!fs.existsSync(where)) return new Set();
+  return new Set(fs.readdirSync(where).filter((name) => /^\d+-a$/.test(name))
+    .map((name) => parseInt(name, 10) - 1)
+    .filter((pair) => pair < repeats && ['a', 'b'].every((side) =>
+      fs.existsSync(path.join(pairFolder(folder, scenario, { pair, side }), 'done'))))
+    .sort((one, other) => one - other));
 }
 
 /** Plays one run of a pair; null when it was stopped meanwhile. */
@@ -70,12 +73,16 @@ function placeOf({ pairs, second }) {
 }
 
 function progressText(progress) {
-  return `${String(placeOf(progress)).padStart(3)}/${progress.wanted}`;
+  return String(placeOf(progress)).padStart(3) + (progress.wanted ? `/${progress.wanted}` : '');
 }
 
+/** How long it takes: of what goes on until it is sure, the time that it has. */
 function leftText(progress) {
   const each_ms = (Date.now() - progress.started_ms) / progress.runs;
-  return `  about ${Math.ceil((each_ms * (progress.wanted - placeOf(progress))) / 1000)} s left`;
+  const most_s = Math.ceil((progress.until_ms - Date.now()) / 1000);
+  return progress.wanted
+    ? `  about ${Math.ceil((each_ms * (progress.wanted - placeOf(progress))) / 1000)} s left`
+    : `  at most ${Math.max(0, most_s)} s left`;
 }
 
 const doneFile = (given, step) => path.join(pairFolder(given.folder, step.scenario, step), 'done');
@@ -121,45 +128,70 @@ async function playPair(given, steps) {
   }
 }
 
-/** Plays what is missing. given: { folder, scenarios, servers: {a, b}, repeats, args,
- *  until_ms (a clock time), say, onClient, stopped(), play (for tests) }. Returns false when it was
- *  stopped. */
+/** Counts what was seen in the first pairs; why no more are played, in words, or null. */
+function hopelessText(progress, outcome) {
+  const { seen } = progress;
+  progress.pairs += 1;
+  if (outcome.state === 'invalid') seen.invalid += 1;
+  if (outcome.failed) seen[outcome.failed] += 1;
+  const hopeless = Object.keys(seen).find((kind) => seen[kind] === HOPELESS_PAIRS &&
+    progress.pairs === HOPELESS_PAIRS);
+  return hopeless ? `${HOPELESS_TEXTS[hopeless]}: no more are played` : null;
+}
+
+/** Plays the missing pairs of a scenario. Returns "stopped", "ended" (no more of any scenario) or
+ *  "played". */
+async function playPairs(given, scenario, missing) {
+  const { folder, say, untilSure, options, progress } = given;
+  const pairs = untilSure ? readPairs(folder, scenario, UNTIL_SURE_MAX) : [];
+  const standing = () => standingOf((metric) => valuesOf(pairs, metric), options);
+  let stands = untilSure ? standing() : null;
+  for (const steps of missing) {
+    if (untilSure && isSure(stands)) return 'played';
+    const outcome = await playPair(given, steps);
+    if (outcome === null) return 'stopped';
+    if (outcome.state === 'unstarted') return 'played';
+    if (outcome.state === 'late') {
+      const of = progress.wanted ? ` of ${progress.wanted}` : '';
+      say(`the time is up: ${progress.pairs * 2}${of} runs were played`);
+      return 'ended';
+    }
+    if (untilSure) {
+      pairs.push(readPair(folder, scenario, steps[0].pair));
+      stands = standing();
+      say(`        ${standingText(stands, 'pairs')}`);
+    }
+    const hopeless = hopelessText(progress, outcome);
+    if (!hopeless) continue;
+    say(hopeless);
+    return 'ended';
+  }
+  return 'played';
+}
+
+/** Plays what is missing. given: { folder, scenarios, servers: {a, b}, repeats, args, untilSure
+ *  (instead of repeats: on to the end) with options (compareRuns'), until_ms (a clock time), say,
+ *  onClient, stopped(), play (for tests) }. Returns false when it was stopped. */
 export async function playRegress(given) {
-  const { folder, scenarios, repeats, say } = given;
-  const missing = scenarios.flatMap((scenario) => {
+  const { folder, scenarios, say, untilSure } = given;
+  const repeats = lastOf(given);
+  const missing = scenarios.map((scenario) => {
     const done = pairsDone(folder, scenario, repeats);
     const steps = abbaOrder(repeats).map((step) => ({ ...step, scenario }));
-    return Array.from({ length: repeats }, (_, pair) => steps.slice(2 * pair, 2 * pair + 2))
-      .filter(([{ pair }]) => !done.has(pair));
+    return { scenario, done: done.size, pairs: Array.from({ length: repeats },
+      (_, pair) => steps.slice(2 * pair, 2 * pair + 2)).filter(([{ pair }]) => !done.has(pair)) };
   });
-  const kept = scenarios.length * repeats - missing.length;
-  if (kept) say(`${kept * 2} runs are here already, ${missing.length * 2} to play`);
-  const progress = { started_ms: Date.now(), wanted: missing.length * 2, runs: 0, pairs: 0,
-    second: false };
+  const sum = (read) => missing.reduce((all, one) => all + read(one), 0);
+  const kept = sum(({ done }) => done);
+  const wanted = untilSure ? null : sum(({ pairs }) => pairs.length) * 2;
+  if (kept) say(`${kept * 2} runs are here already${untilSure ? '' : `, ${wanted} to play`}`);
+  const progress = { started_ms: Date.now(), until_ms: given.until_ms, wanted, runs: 0, pairs: 0,
+    second: false, seen: { invalid: 0, a: 0, b: 0, both: 0 } };
   for (const scenario of scenarios) fs.rmSync(startedFile(folder, scenario), { force: true });
-  const seen = { invalid: 0, a: 0, b: 0, both: 0 };
-  let skip = null;
-  for (const steps of missing) {
-    if (steps[0].scenario === skip) continue;
-    const outcome = await playPair({ ...given, progress }, steps);
-    if (outcome === null) return false;
-    if (outcome.state === 'unstarted') {
-      skip = steps[0].scenario;
-      continue;
-    }
-    if (outcome.state === 'late') {
-      say(`the time is up: ${progress.pairs * 2} of ${progress.wanted} runs were played`);
-      return true;
-    }
-    progress.pairs += 1;
-    if (outcome.state === 'invalid') seen.invalid += 1;
-    if (outcome.failed) seen[outcome.failed] += 1;
-    const hopeless = Object.keys(seen).find((kind) => seen[kind] === HOPELESS_PAIRS &&
-      progress.pairs === HOPELESS_PAIRS);
-    if (hopeless) {
-      say(`${HOPELESS_TEXTS[hopeless]}: no more are played`);
-      return true;
-    }
+  for (const { scenario, pairs } of missing) {
+    const end = await playPairs({ ...given, progress }, scenario, pairs);
+    if (end === 'stopped') return false;
+    if (end === 'ended') return true;
   }
   return true;
 }
@@ -171,22 +203,52 @@ const HOPELESS_TEXTS = {
   both: `both versions failed their players in the first ${HOPELESS_PAIRS} pairs`,
 };
 
+const lastOf = ({ untilSure, repeats }) => (untilSure ? UNTIL_SURE_MAX : repeats);
+
+function readPair(folder, scenario, pair) {
+  const [a, b] = ['a', 'b'].map((side) => readRun(pairFolder(folder, scenario, { pair, side })));
+  return { pair, a, b };
+}
+
+/** The pairs of a scenario that are finished: [{ pair, a, b }]. */
+function readPairs(folder, scenario, repeats) {
+  return [...pairsDone(folder, scenario, repeats)].map((pair) => readPair(folder, scenario, pair));
+}
+
+/** The log ratio of a metric in each pair that counts, for the sequential test (standing.mjs): the
+ *  order of every second pair is the other one. */
+function valuesOf(pairs, metric) {
+  return pairs.filter(({ a, b }) => [a, b].every(({ client }) => client.validity.valid) &&
+    !failedSide({ a, b })).map(({ pair, a, b }) => {
+    const [from, to] = [a, b].map((run) => metricOf(run, metric)).map((one) => one && logOf(one));
+    return { swapped: pair % 2 === 1, value: from === null || to === null ? NaN : to - from };
+  }).filter(({ value }) => Number.isFinite(value));
+}
+
+/** What was played of a scenario: metric => its log ratios (standing.mjs). */
+export function turnsValues(folder, scenario) {
+  const pairs = readPairs(folder, scenario, Infinity);
+  return (metric) => valuesOf(pairs, metric);
+}
+
 /** The runs of a scenario that both sides of their pair have finished. */
 export function readRegress(folder, scenario, repeats) {
-  const pairs = [...pairsDone(folder, scenario, repeats)];
-  const read = (side) => pairs.map((pair) => readRun(pairFolder(folder, scenario, { pair, side })));
-  return { a: read('a'), b: read('b') };
+  const pairs = readPairs(folder, scenario, repeats);
+  return { a: pairs.map(({ a }) => a), b: pairs.map(({ b }) => b) };
 }
 
 /** Judges one scenario, writes compare.{md,json,xml} beside its runs, and report.html: what
  *  given.page makes of the outcome, the runs and the labels. given.further(outcome, file): what
  *  else the files say, beside the page. */
 export function judgeRegress(folder, scenario, given) {
-  const runs = readRegress(folder, scenario, given.repeats);
+  const pairs = readPairs(folder, scenario, lastOf(given));
   const file = startedFile(folder, scenario);
   const started = fs.existsSync(file) ? readJson(file) : null;
-  if (!runs.a.length && !started) return null;
-  const outcome = compareRuns(runs.a, runs.b, { ...given.options, started,
+  if (!pairs.length && !started) return null;
+  const runs = { a: pairs.map(({ a }) => a), b: pairs.map(({ b }) => b) };
+  const judge = given.untilSure
+    ? sequentialJudge((metric) => valuesOf(pairs, metric), given.options) : undefined;
+  const outcome = compareRuns(runs.a, runs.b, { ...given.options, started, judge,
     scenario: path.basename(scenario, '.json') });
   return writeVerdict(path.join(folder, path.basename(scenario, '.json')), outcome, runs, given);
 }

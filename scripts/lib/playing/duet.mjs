@@ -1,8 +1,9 @@
 // One block of a duet: two servers in fresh processes and one client that asks both at once.
 //
-// Both servers have the same CPUs. Blocks differ in what could favour a side: in every second one
-// (swapped) the servers change their order of starting, their ports, and their places at the client
-// (which is its target "a"). Whatever a place is worth is then in two blocks with opposite signs.
+// Blocks differ in what could favour a side: in every second one (swapped) the servers change their
+// order of starting, their ports, their CPUs where each has some of its own, and their places at
+// the client (which is its target "a"). Whatever a place is worth is then in two blocks with
+// opposite signs.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -12,7 +13,7 @@ import { clientBoundMs, keepSaid, playClient } from './client.mjs';
 import { freePort } from './listeners.mjs';
 import { pinCall, pinProcess, placeDuet, usableCpus } from './pinning.mjs';
 import { programCall, sampleSessions, sessionsOf } from './server.mjs';
-import { findShared } from './sharing.mjs';
+import { findShared, lookAt } from './sharing.mjs';
 import { clientHarmed, endTested, startTested } from './tested.mjs';
 import { makeFolder, writeWholeFile } from '../base/file.mjs';
 import { ON_WINDOWS } from '../base/paths.mjs';
@@ -52,7 +53,11 @@ function usedCpus(before, after) {
     : null;
 }
 
-/** Starts both; a side that does not start beside the other fails with { side, besideOther }. */
+/** What a running server holds (sharing.mjs). */
+const heldBy = (server) => lookAt(look(server)?.pids ?? []);
+
+/** Starts both; a side that does not start beside the other fails with { side, held }: what the
+ *  other held meanwhile (null: the other was not started yet). */
 async function startBoth(given, places, folder) {
   const order = given.swapped ? ['b', 'a'] : ['a', 'b'];
   const ports = await freePorts();
@@ -61,13 +66,14 @@ async function startBoth(given, places, folder) {
     makeFolder(path.join(folder, side));
     try {
       servers[side] = await startTested({ ...given.servers[side], port: ports[index],
-        cpus: places.servers, ownArgs: [...given.servers[side].ownArgs ?? [], ...given.ownArgs] },
+        cpus: places[side], ownArgs: [...given.servers[side].ownArgs ?? [], ...given.ownArgs] },
       given.runId, path.join(folder, side));
     } catch (error) {
+      const held = index === 1 ? heldBy(servers[order[0]]) : null;
       await endBoth(servers, folder, () => false);
-      throw Object.assign(error, { side, besideOther: index === 1 });
+      throw Object.assign(error, { side, held });
     }
-    await pinProcess(servers[side].program.pid, places.servers);
+    await pinProcess(servers[side].program.pid, places[side]);
   }
   return servers;
 }
@@ -109,14 +115,14 @@ async function playBoth(given, servers, places) {
 
 /** Plays a block into folder: client.json, block.json, and what is known of each server in a/ and
  *  b/. given: { servers: { a, b } (see startTested), scenario, args, runId, folder, swapped,
- *  onClient }. Returns { code, written, said }. Throws what starting a
- *  server throws, with { side, besideOther }. */
+ *  onClient }. Returns { code, written, said }. Throws what starting a server throws, with
+ *  { side, held } (see startBoth). */
 export async function playDuet(given) {
   const { scenario, runId, folder, swapped } = given;
   fs.rmSync(folder, { recursive: true, force: true });
   makeFolder(folder);
   const file = path.join(folder, 'client.json');
-  const places = placeDuet(usableCpus());
+  const places = placeDuet(usableCpus(), { swapped });
   const args = blockArguments(peekScenario(scenario), given.args ?? []);
   const windows = given.servers.a.windows ?? ON_WINDOWS;
   const bound_ms = await clientBoundMs({ scenario, args: [...duetArguments(1, 2), ...args] });
@@ -143,6 +149,17 @@ export async function playDuet(given) {
     targets, places, sides: Object.fromEntries(SIDES.map((side) => [side,
       { ...played.sides[side], end: ends[side] }])), shared: played.shared }, null, 1)}\n`);
   return { code: played.client.exitCode, written: fs.existsSync(file), said };
+}
+
+/** Starts a server alone, looks at what it holds, and ends it. Throws what starting it throws. */
+export async function holdAlone({ server, runId, folder }) {
+  makeFolder(folder);
+  const started = await startTested(server, runId, folder);
+  try {
+    return heldBy(started);
+  } finally {
+    await endTested(started, folder, false);
+  }
 }
 
 function duetArguments(a, b) {

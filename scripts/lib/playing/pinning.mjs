@@ -38,15 +38,48 @@ export function usableCpus() {
   }
 }
 
-/** How the CPUs are shared out: both servers on the same half of them, the client on the others;
- *  from 2 on. What else runs on a CPU then delays both servers: with a CPU for each, or with none
- *  pinned, the log ratios of identical servers were 10 times and more as far apart, on 2 CPUs with
- *  other programs on them (scripts/README.md). kind "free": nothing is pinned. Returns { kind,
- *  servers, client }, lists of CPUs or null. */
-export function placeDuet(cpus) {
-  if (cpus.length < 2) return { kind: 'free', servers: null, client: null };
-  const half = cpus.length >> 1;
-  return { kind: 'shared', servers: cpus.slice(0, half), client: cpus.slice(half) };
+/** The CPUs that are one core with this one (SMT), itself included. Windows numbers them as
+ *  neighbours; where it is not known, a CPU is a core. */
+function siblingsOf(cpu) {
+  if (ON_WINDOWS) return [cpu & ~1, cpu | 1];
+  try {
+    return readCpuList(fs.readFileSync(
+      `/sys/devices/system/cpu/cpu${cpu}/topology/thread_siblings_list`, 'utf8'));
+  } catch {
+    return [cpu];
+  }
+}
+
+/** CPUs as cores, each a list of its CPUs: what runs on one of them slows down the others. */
+function coresOf(cpus, siblings) {
+  const left = new Set(cpus);
+  return cpus.flatMap((cpu) => {
+    if (!left.has(cpu)) return [];
+    const core = [cpu, ...siblings(cpu)].filter((one) => left.delete(one));
+    return [core];
+  });
+}
+
+/** How the CPUs are shared out, in whole cores. kind "own": each server has a third of the cores,
+ *  in a swapped block the other's, the client what is left. kind "shared", of 2 cores or one: both
+ *  servers on the same half of them, the client on the other; what else runs there then delays both
+ *  servers. (With a CPU for each, and none for the client, or with none pinned, the log ratios of
+ *  identical servers were 10 times and more as far apart, on 2 CPUs with other programs on them:
+ *  scripts/README.md.) kind "free": nothing is pinned. Returns { kind, a, b, client }: lists of
+ *  CPUs or null. */
+export function placeDuet(cpus, { swapped = false, siblings = siblingsOf } = {}) {
+  if (cpus.length < 2) return { kind: 'free', a: null, b: null, client: null };
+  const cores = coresOf(cpus, siblings);
+  const each = Math.floor(cores.length / 3);
+  if (each) {
+    const [first, second, client] = [cores.slice(0, each), cores.slice(each, 2 * each),
+      cores.slice(2 * each)].map((list) => list.flat());
+    return { kind: 'own', a: swapped ? second : first, b: swapped ? first : second, client };
+  }
+  const units = cores.length > 1 ? cores : cores[0].map((cpu) => [cpu]);
+  const half = units.length >> 1;
+  const servers = units.slice(0, half).flat();
+  return { kind: 'shared', a: servers, b: servers, client: units.slice(half).flat() };
 }
 
 /** A call ({ command, args, env }) that runs on these CPUs; null: anywhere. */

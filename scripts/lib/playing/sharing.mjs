@@ -74,26 +74,27 @@ function portsListened(pid) {
     .filter(Boolean));
 }
 
-/** What is known of a server's processes at this moment: { files, ports, pids }. */
-function lookAt(pids) {
-  const all = { pids, files: new Map(), ports: new Set() };
+/** What a server's processes hold at this moment: { files, ports, locks }. */
+export function lookAt(pids) {
+  const all = { files: new Map(), ports: new Set(), locks: new Set() };
   for (const pid of pids) {
     for (const [place, name] of writtenFiles(pid)) all.files.set(place, name);
     for (const port of portsListened(pid)) all.ports.add(port);
   }
+  for (const [place, owners] of readLocks(read('/proc/locks'))) {
+    if (pids.some((pid) => owners.has(pid))) all.locks.add(place);
+  }
   return all;
 }
 
-/** What both servers, given as lists of process ids, share now: sentences. */
-export function findShared(pidsA, pidsB) {
-  const [a, b] = [lookAt(pidsA), lookAt(pidsB)];
+/** What is in two such looks: sentences. */
+export function sharedOf(a, b) {
   const shared = [];
-  for (const [place, pids] of readLocks(read('/proc/locks'))) {
-    if (pidsA.some((pid) => pids.has(pid)) && pidsB.some((pid) => pids.has(pid))) {
-      const inode = place.split(':').at(-1);
-      const file = [...a.files, ...b.files].find(([one]) => one.endsWith(`:${inode}`));
-      shared.push(`both hold, or wait for, the lock of ${file ? file[1] : `inode ${inode}`}`);
-    }
+  for (const place of a.locks) {
+    if (!b.locks.has(place)) continue;
+    const inode = place.split(':').at(-1);
+    const file = [...a.files, ...b.files].find(([one]) => one.endsWith(`:${inode}`));
+    shared.push(`both hold, or wait for, the lock of ${file ? file[1] : `inode ${inode}`}`);
   }
   for (const [place, name] of a.files) {
     if (b.files.has(place)) shared.push(`both have ${name} open for writing`);
@@ -102,4 +103,9 @@ export function findShared(pidsA, pidsB) {
     if (b.ports.has(port)) shared.push(`both listen on port ${port}`);
   }
   return shared;
+}
+
+/** What both servers, given as lists of process ids, share now: sentences. */
+export function findShared(pidsA, pidsB) {
+  return sharedOf(lookAt(pidsA), lookAt(pidsB));
 }
