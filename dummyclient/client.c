@@ -341,7 +341,7 @@ static int client__prepare(struct options *options, struct plan *plan, int argc,
     if (!options_parse(options, argc, argv, client__report, mistakes)) {
         client__check_scenario(options, mistakes);
         code = EXIT_USAGE;
-    } else if (options->mode == OPTIONS_HELP || options->mode == OPTIONS_VERSION) {
+    } else if (options->mode != OPTIONS_RUN && options->mode != OPTIONS_CHECK) {
         return EXIT_OK;
     }
     if (mesh != NULL) {
@@ -399,6 +399,8 @@ int client_main(int argc, char **argv, struct mesh *mesh)
     if (code == EXIT_OK && options.mode != OPTIONS_RUN) {
         if (options.mode == OPTIONS_HELP && !mistakes.silent) {
             options_print_help(stdout);
+        } else if (options.mode == OPTIONS_LIST_OPTIONS && !mistakes.silent) {
+            code = options_print_json(stdout) ? EXIT_OK : EXIT_FAILED;
         } else if (options.mode == OPTIONS_VERSION && !mistakes.silent) {
             printf("dummyclient %s\n", DUMMYLOAD_VERSION);
         } else if (options.mode == OPTIONS_CHECK && !mistakes.silent) {

@@ -214,6 +214,8 @@ static const struct option_row OPTIONS_ROWS[] = {
      .help = "no live screen or lines"},
     {"screen", 0, NULL, OPTION_FLAG, AT(screen),
      .help = "the live screen although this seems to be no terminal"},
+    {"list-options", 0, NULL, OPTION_ANSWER, AT(mode), .low = OPTIONS_LIST_OPTIONS,
+     .help = "print the options as JSON, for completions and man pages"},
     {"version", 0, NULL, OPTION_ANSWER, AT(mode), .low = OPTIONS_VERSION,
      .help = "print the version"},
     {"help", 'h', NULL, OPTION_ANSWER, AT(mode), .low = OPTIONS_HELP,
@@ -250,36 +252,37 @@ static const struct option_habit OPTIONS_HABITS[] = {
 };
 /* clang-format on */
 
-static const struct option_table OPTIONS_TABLE = {OPTIONS_ABOUT,
-                                                  OPTIONS_ROWS,
-                                                  sizeof(OPTIONS_ROWS) / sizeof(OPTIONS_ROWS[0]),
-                                                  30,
-                                                  OPTIONS_HABITS,
-                                                  sizeof(OPTIONS_HABITS) /
-                                                      sizeof(OPTIONS_HABITS[0])};
+static const struct option_table OPTIONS_TABLE = {
+    .about = OPTIONS_ABOUT,
+    .summary = "plays a scenario against a TCP server and measures it",
+    .usage = "dummyclient [options] SCENARIO.json\n"
+             "\n"
+             "  dummyclient scenarios/echo.json --connections 5000 --rate 20000 --duration 30s",
+    .notes =
+        "T is a number with its unit: 500ms, 30s, 5m, 1h.\n"
+        "\n"
+        "dummyclient-mpi, started by mpirun or srun, takes the same options: they mean the load "
+        "of all\n"
+        "its ranks together (--threads: of each), and rank 0 writes the one result.\n"
+        "\n"
+        "Ctrl+C ends the run early and writes what was measured; a second one ends it now.\n"
+        "\n"
+        "Exit status: 0 ok; 1 the run failed; 2 bad usage or scenario; 3 the measurement is\n"
+        "invalid; 99 a threshold failed; 130 interrupted.",
+    .rows = OPTIONS_ROWS,
+    .rows_count = sizeof OPTIONS_ROWS / sizeof OPTIONS_ROWS[0],
+    .help_column = 30,
+    .habits = OPTIONS_HABITS,
+    .habits_count = sizeof OPTIONS_HABITS / sizeof OPTIONS_HABITS[0]};
 
 void options_print_help(FILE *file)
 {
-    fputs("dummyclient plays a scenario against a TCP server and measures it.\n"
-          "\n"
-          "usage: dummyclient [options] SCENARIO.json\n"
-          "\n"
-          "  dummyclient scenarios/echo.json --connections 5000 --rate 20000 --duration 30s\n"
-          "\n",
-          file);
     option_table_print_help(&OPTIONS_TABLE, file);
-    fputs("\n"
-          "T is a number with its unit: 500ms, 30s, 5m, 1h.\n"
-          "\n"
-          "dummyclient-mpi, started by mpirun or srun, takes the same options: they mean the load "
-          "of all\n"
-          "its ranks together (--threads: of each), and rank 0 writes the one result.\n"
-          "\n"
-          "Ctrl+C ends the run early and writes what was measured; a second one ends it now.\n"
-          "\n"
-          "Exit status: 0 ok; 1 the run failed; 2 bad usage or scenario; 3 the measurement is\n"
-          "invalid; 99 a threshold failed; 130 interrupted.\n",
-          file);
+}
+
+bool options_print_json(FILE *file)
+{
+    return option_table_print_json(&OPTIONS_TABLE, file);
 }
 
 void options_to_json(const struct options *options, struct cJSON *json)

@@ -25,7 +25,13 @@ enum {
 };
 
 /* What to do instead of a run. */
-enum options_mode { OPTIONS_RUN, OPTIONS_CHECK, OPTIONS_HELP, OPTIONS_VERSION };
+enum options_mode {
+    OPTIONS_RUN,
+    OPTIONS_CHECK,
+    OPTIONS_HELP,
+    OPTIONS_VERSION,
+    OPTIONS_LIST_OPTIONS
+};
 
 /* A value that may have been left out is negative (numbers) or NULL (texts) then. */
 struct options {
@@ -86,5 +92,7 @@ struct options {
 bool options_parse(struct options *options, int argc, char **argv,
                    void (*report)(void *context, const char *line), void *context);
 void options_print_help(FILE *file);
+/* The same as JSON. False: memory ran out. */
+bool options_print_json(FILE *file);
 /* Adds those that the plan's JSON says as they were given. */
 void options_to_json(const struct options *options, struct cJSON *json);

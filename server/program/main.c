@@ -288,6 +288,8 @@ static int main__parse_and_run(int argc, char **argv)
     case OPTIONS_VERSION:
         printf("dummyserver %s\n", DUMMYLOAD_VERSION);
         return EXIT_OK;
+    case OPTIONS_LIST_OPTIONS:
+        return options_print_json() ? EXIT_OK : EXIT_FAILED;
     case OPTIONS_LIST_MODELS:
         options_print_models();
         return EXIT_OK;

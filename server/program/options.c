@@ -9,13 +9,24 @@
 
 static const char OPTIONS_ABOUT[] = "dummyserver";
 
-static void options__print_handlers(FILE *file)
+static struct option_choice options__model_choice(size_t index)
 {
-    const struct handler *handler;
-    for (int i = 0; (handler = handler_at(i)) != NULL; i++) {
-        fprintf(file, "                             %-5s %s%s\n", handler->name,
-                handler->description, i == 0 ? " (default)" : "");
-    }
+    const struct model *model = model_table[index];
+    return model != NULL ? (struct option_choice){model->name, model->description}
+                         : (struct option_choice){NULL, NULL};
+}
+
+static struct option_choice options__handler_choice(size_t index)
+{
+    const struct handler *handler = handler_at((int)index);
+    return handler != NULL ? (struct option_choice){handler->name, handler->description}
+                           : (struct option_choice){NULL, NULL};
+}
+
+static struct option_choice options__framing_choice(size_t index)
+{
+    return (struct option_choice){index < SESSION_FRAMINGS ? SESSION_FRAMING_NAMES[index] : NULL,
+                                  NULL};
 }
 
 static void options__print_limit(const char *name, uint32_t limit)
@@ -198,13 +209,14 @@ static const struct option_row OPTIONS_ROWS[] = {
              "must not exist: clients trust the former (ca). Else nothing can verify it"},
     {"threads", 't', "N", OPTION_INTEGER, AT(server.threads), .low = 1, .high = SERVER_THREADS_MAX,
      .help = "threads that serve (half of the CPUs; more under Wine)"},
-    {"model", 0, "NAME", OPTION_CALL, .set = options__model,
+    {"model", 0, "NAME", OPTION_CALL, .set = options__model, .choice = options__model_choice,
      .help = "socket model; --list-models lists them"},
     {"list-models", 0, NULL, OPTION_ANSWER, AT(action), .low = OPTIONS_LIST_MODELS,
      .help = "list the socket models of this system, the default first, and exit"},
     {"handler", 0, "NAME", OPTION_CALL, .set = options__handler,
-     .help = "what the server does with a message:", .print_more = options__print_handlers},
-    {"framing", 0, "KIND", OPTION_CALL, .set = options__framing,
+     .choice = options__handler_choice, .help_lists_choices = true,
+     .help = "what the server does with a message:"},
+    {"framing", 0, "KIND", OPTION_CALL, .set = options__framing, .choice = options__framing_choice,
      .help = "length: u16 size (header included), u16 id, little-endian (default)\n"
              "raw: no frames, bytes as they arrive\n"
              "websocket: each message of a WebSocket is one (game: has the frames\n"
@@ -238,6 +250,8 @@ static const struct option_row OPTIONS_ROWS[] = {
              "its console does, and exit (Windows has no other command for that)"},
     {"quiet", 'q', NULL, OPTION_FLAG, AT(quiet),
      .help = "no summary at the end"},
+    {"list-options", 0, NULL, OPTION_ANSWER, AT(action), .low = OPTIONS_LIST_OPTIONS,
+     .help = "print the options as JSON, for completions and man pages, and exit"},
     {"version", 0, NULL, OPTION_ANSWER, AT(action), .low = OPTIONS_VERSION,
      .help = "print the version and exit"},
     {"help", 'h', NULL, OPTION_ANSWER, AT(action), .low = OPTIONS_HELP,
@@ -261,23 +275,30 @@ static const struct option_habit OPTIONS_HABITS[] = {
 };
 /* clang-format on */
 
-static const struct option_table OPTIONS_TABLE = {OPTIONS_ABOUT,
-                                                  OPTIONS_ROWS,
-                                                  sizeof(OPTIONS_ROWS) / sizeof(OPTIONS_ROWS[0]),
-                                                  27,
-                                                  OPTIONS_HABITS,
-                                                  sizeof(OPTIONS_HABITS) /
-                                                      sizeof(OPTIONS_HABITS[0])};
+static const struct option_table OPTIONS_TABLE = {
+    .about = OPTIONS_ABOUT,
+    .summary = "the server of Dummyload's pair",
+    .usage = "dummyserver [options]",
+    .notes = "Ctrl+C or SIGTERM: accept no more, let connections finish (at most 5 s), write the "
+             "result,\n"
+             "exit 0. A second one: close everything immediately.\n"
+             "\n"
+             "Exit status: 0 served and stopped; 1 could not serve, or not write the result; 2 bad "
+             "usage.",
+    .rows = OPTIONS_ROWS,
+    .rows_count = sizeof OPTIONS_ROWS / sizeof OPTIONS_ROWS[0],
+    .help_column = 27,
+    .habits = OPTIONS_HABITS,
+    .habits_count = sizeof OPTIONS_HABITS / sizeof OPTIONS_HABITS[0]};
 
 void options_print_help(void)
 {
-    printf("dummyserver: the server of Dummyload's pair\n\nusage: dummyserver [options]\n\n");
     option_table_print_help(&OPTIONS_TABLE, stdout);
-    printf("\n"
-           "Ctrl+C or SIGTERM: accept no more, let connections finish (at most 5 s), write the "
-           "result,\n"
-           "exit 0. A second one: close everything immediately.\n"
-           "exit: 0 served and stopped; 1 could not serve, or not write the result; 2 bad usage\n");
+}
+
+bool options_print_json(void)
+{
+    return option_table_print_json(&OPTIONS_TABLE, stdout);
 }
 
 bool options_want_tls(const struct options *options)

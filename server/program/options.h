@@ -9,6 +9,7 @@ enum options_action {
     OPTIONS_HELP,
     OPTIONS_VERSION,
     OPTIONS_LIST_MODELS,
+    OPTIONS_LIST_OPTIONS,
     OPTIONS_INTERRUPT
 };
 
@@ -33,4 +34,6 @@ bool options_parse(struct options *options, int argc, char **argv,
 /* Is it to serve TLS? */
 bool options_want_tls(const struct options *options);
 void options_print_help(void);
+/* The same as JSON. False: memory ran out. */
+bool options_print_json(void);
 void options_print_models(void);

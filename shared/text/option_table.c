@@ -5,6 +5,7 @@
 #include "text/suggest.h"
 #include "text/units.h"
 
+#include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -326,8 +327,19 @@ void option_table_read(const struct option_table *table, void *options, int argc
     }
 }
 
+static void option__print_choices(const struct option_table *table, const struct option_row *row,
+                                  FILE *file)
+{
+    struct option_choice choice;
+    for (size_t i = 0; (choice = row->choice(i)).word != NULL; i++) {
+        fprintf(file, "%*s%-5s %s%s\n", table->help_column + 2, "", choice.word, choice.meaning,
+                i == 0 ? " (default)" : "");
+    }
+}
+
 void option_table_print_help(const struct option_table *table, FILE *file)
 {
+    fprintf(file, "%s: %s\n\nusage: %s\n\n", table->about, table->summary, table->usage);
     for (size_t i = 0; i < table->rows_count; i++) {
         const struct option_row *row = &table->rows[i];
         if (row->kind == OPTION_SECTION) {
@@ -344,10 +356,55 @@ void option_table_print_help(const struct option_table *table, FILE *file)
             fprintf(file, "%*s%.*s\n", blanks, "", (int)bytes, line);
             line = line[bytes] == '\n' ? line + bytes + 1 : NULL;
         }
-        if (row->print_more != NULL) {
-            row->print_more(file);
+        if (row->help_lists_choices) {
+            option__print_choices(table, row, file);
         }
     }
+    fprintf(file, "\n%s\n", table->notes);
+}
+
+static struct cJSON *option__to_json(const struct option_row *row)
+{
+    struct cJSON *json = cJSON_CreateObject();
+    if (row->kind == OPTION_SECTION) {
+        json_add_text(json, "section", row->help + strspn(row->help, "\n"));
+        return json;
+    }
+    char letter[] = {row->letter, '\0'};
+    json_add_text(json, "name", row->name);
+    json_add_text(json, "letter", row->letter != '\0' ? letter : NULL);
+    json_add_text(json, "argument", row->argument);
+    json_add_text(json, "help", row->help);
+    json_add_bool(json, "help_lists_choices", row->help_lists_choices);
+    struct cJSON *choices = json_add_item(json, "choices", cJSON_CreateArray());
+    for (size_t i = 0; row->choice != NULL && row->choice(i).word != NULL; i++) {
+        struct cJSON *choice = cJSON_CreateObject();
+        json_add_text(choice, "word", row->choice(i).word);
+        json_add_text(choice, "meaning", row->choice(i).meaning);
+        json_append_item(choices, choice);
+    }
+    return json;
+}
+
+bool option_table_print_json(const struct option_table *table, FILE *file)
+{
+    struct cJSON *json = cJSON_CreateObject();
+    json_add_text(json, "program", table->about);
+    json_add_text(json, "summary", table->summary);
+    json_add_text(json, "usage", table->usage);
+    json_add_text(json, "notes", table->notes);
+    struct cJSON *options = json_add_item(json, "options", cJSON_CreateArray());
+    for (size_t i = 0; i < table->rows_count; i++) {
+        json_append_item(options, option__to_json(&table->rows[i]));
+    }
+    char *text = cJSON_Print(json);
+    bool whole = text != NULL && !json_out_of_memory();
+    if (whole) {
+        fprintf(file, "%s\n", text);
+    }
+    cJSON_free(text);
+    cJSON_Delete(json);
+    return whole;
 }
 
 void option_table_to_json(const struct option_table *table, const void *options, struct cJSON *json)

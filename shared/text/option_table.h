@@ -1,6 +1,6 @@
 /* The options of a program as one table: what they are called and take, where that goes, and what
  * --help says of them. Reading a command line, "did you mean", --help and the echo in a result
- * follow from it.
+ * follow from it, and so do, through its JSON, man pages and completions (scripts/lib/shell).
  *
  * Control plane; one thread. No state beside the caller's; texts point into argv, which must
  * stay. */
@@ -31,6 +31,12 @@ enum option_kind {
     OPTION_CALL      /* set() reads it */
 };
 
+/* A word that an option takes, with one line about it, which may be NULL. */
+struct option_choice {
+    const char *word;
+    const char *meaning;
+};
+
 struct option_row {
     const char *name;     /* the long one, without its dashes */
     char letter;          /* the short one; 0: none */
@@ -43,9 +49,12 @@ struct option_row {
     int64_t high;
     const char *help; /* lines */
     bool (*set)(void *options, const char *value, struct error *error);
-    void (*print_more)(FILE *file); /* of --help, behind help; NULL: no more */
-    const char *key;                /* in the echo; NULL: it is not echoed */
-    const char *hint;               /* behind what is wrong with a value; NULL: nothing more */
+    /* Where only some words are taken: the index-th, the default first, asked for in order until
+     * its word is NULL. NULL: any value. */
+    struct option_choice (*choice)(size_t index);
+    bool help_lists_choices;
+    const char *key;  /* in the echo; NULL: it is not echoed */
+    const char *hint; /* behind what is wrong with a value; NULL: nothing more */
 };
 
 /* What other programs call an option, for whoever comes from there. */
@@ -61,7 +70,11 @@ struct option_habit {
 /* clang-format on */
 
 struct option_table {
-    const char *about; /* the program: messages begin with it */
+    const char *about;   /* the program: messages begin with it */
+    const char *summary; /* what it does, behind "PROGRAM: " */
+    const char *usage;   /* lines, behind "usage: " */
+    const char *notes;   /* what else there is to know, in lines; one begins with "Exit status: ",
+                            its items with ';' between them */
     const struct option_row *rows;
     size_t rows_count;
     int help_column; /* where the descriptions begin */
@@ -86,8 +99,10 @@ bool option_is_name(const char *value, size_t bytes_max);
  * --name=VALUE, -c VALUE, -cVALUE. Reports every mistake. */
 void option_table_read(const struct option_table *table, void *options, int argc, char **argv,
                        struct option_words *words, struct mistakes *mistakes);
-/* The part of --help that lists them. */
+/* What --help says. */
 void option_table_print_help(const struct option_table *table, FILE *file);
+/* What --list-options says: the same as JSON. False: memory ran out, and nothing was printed. */
+bool option_table_print_json(const struct option_table *table, FILE *file);
 /* Adds every option that has a key (a flag, an integer or a duration), as it is in *options. */
 void option_table_to_json(const struct option_table *table, const void *options,
                           struct cJSON *json);

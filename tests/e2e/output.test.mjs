@@ -190,7 +190,8 @@ test('the descriptors of streams that are closed at the start are not reused', S
 test('what is printed to a closed standard output is not lost in silence', SKIP, async (t) => {
   const scenario = writeChatty(folderFor(t));
   for (const [name, ...args] of [['dummyclient', '--help'], ['dummyserver', '--help'],
-    ['dummyserver', '--list-models'], ['dummyclient', scenario, '--check']]) {
+    ['dummyserver', '--list-models'], ['dummyserver', '--list-options'],
+    ['dummyclient', '--list-options'], ['dummyclient', scenario, '--check']]) {
     const { command } = programCall(name);
     const program = new Program('sh', ['-c', 'exec "$0" "$@" >&-', command, ...args]);
     await program.wait(RUN_TIME_MS);

@@ -15,7 +15,7 @@ export const CLIENT_VALUES = new Set(['--host', '--port', '--target', '--duet', 
   '--openmetrics', '--threshold', '--io', '--spin', '--codec', '--trace', '--tls-ca', '--listen',
   '--listen-token']);
 export const CLIENT_FLAGS = new Set(['--no-strict', '--check', '--busy-poll', '--quiet',
-  '--no-progress', '--screen', '--version', '--help', '--tls', '--insecure']);
+  '--no-progress', '--screen', '--list-options', '--version', '--help', '--tls', '--insecure']);
 
 /** Refuses the value of an option that is empty, as an unset variable makes it: it would be taken
  *  as not given. */

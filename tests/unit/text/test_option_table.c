@@ -28,9 +28,11 @@ static bool refuse(void *context, const char *value, struct error *error)
     return false;
 }
 
-static void print_more(FILE *file)
+static struct option_choice choice(size_t index)
 {
-    fputs("      more\n", file);
+    static const struct option_choice CHOICES[] = {
+        {"one", "first"}, {"two", "second"}, {NULL, NULL}};
+    return CHOICES[index];
 }
 
 #define AT(member) OPTION_AT(struct given, member)
@@ -38,7 +40,7 @@ static void print_more(FILE *file)
 static const struct option_row rows[] = {
     {.help = "Some"},
     {"loud", 'l', NULL, OPTION_FLAG, AT(loud), .key = "loud", .help = "one\ntwo"},
-    {"no-strict", 0, NULL, OPTION_FLAG_OFF, AT(strict), .help = "a", .print_more = print_more},
+    {"no-strict", 0, NULL, OPTION_FLAG_OFF, AT(strict), .help = "a"},
     {"mode", 'm', NULL, OPTION_MODE, AT(mode), .low = 3, .help = "b"},
     {"answer", 'a', NULL, OPTION_ANSWER, AT(mode), .low = 4, .help = "c"},
     {"file", 'f', "FILE", OPTION_FILE, AT(file), .help = "d"},
@@ -52,15 +54,23 @@ static const struct option_row rows[] = {
     {"duration", 'd', "T", OPTION_DURATION, AT(duration_ns), .low = 1,
      .high = INT64_C(7200) * 1000000000, .key = "duration_ns", .help = "j"},
     {"size", 0, "BYTES", OPTION_SIZE, AT(bytes), .help = "k"},
-    {"call", 0, "X", OPTION_CALL, .set = refuse, .help = "l"},
+    {"call", 0, "X", OPTION_CALL, .set = refuse, .choice = choice, .help_lists_choices = true,
+     .help = "l"},
 };
 static const struct option_habit habits[] = {
     {"pace qps P", "rate", NULL},
     {"z time", "duration", "It has a unit"},
     {"batch b", NULL, "there are no batches"},
 };
-static const struct option_table table = {"program", rows,   sizeof rows / sizeof rows[0],
-                                          14,        habits, sizeof habits / sizeof habits[0]};
+static const struct option_table table = {.about = "program",
+                                          .summary = "does it",
+                                          .usage = "program [options]",
+                                          .notes = "Exit status: 0 ok.",
+                                          .rows = rows,
+                                          .rows_count = sizeof rows / sizeof rows[0],
+                                          .help_column = 14,
+                                          .habits = habits,
+                                          .habits_count = sizeof habits / sizeof habits[0]};
 
 static struct given given;
 static struct option_words words;
@@ -195,19 +205,75 @@ static void test_an_answer_ends_the_reading(void **state)
     assert_true(words.answered && !given.loud);
 }
 
+enum printed { PRINT_HELP, PRINT_JSON };
+
+static void print_table(enum printed printed, char *text, size_t text_bytes)
+{
+    FILE *file = fopen("test_option_table.txt", "w+b");
+    assert_non_null(file);
+    if (printed == PRINT_HELP) {
+        option_table_print_help(&table, file);
+    } else {
+        assert_true(option_table_print_json(&table, file));
+    }
+    rewind(file);
+    size_t bytes = fread(text, 1, text_bytes - 1, file);
+    text[bytes] = '\0';
+    fclose(file);
+    remove("test_option_table.txt");
+    assert_true(bytes > 0 && bytes < text_bytes - 1);
+}
+
+static void assert_text(const struct cJSON *json, const char *key, const char *expected)
+{
+    const struct cJSON *text = cJSON_GetObjectItem(json, key);
+    assert_true(expected == NULL ? cJSON_IsNull(text) : cJSON_IsString(text));
+    if (expected != NULL) {
+        assert_string_equal(text->valuestring, expected);
+    }
+}
+
+static void test_the_table_is_json_too(void **state)
+{
+    (void)state;
+    static char text[8192];
+    print_table(PRINT_JSON, text, sizeof text);
+    struct cJSON *json = cJSON_Parse(text);
+    assert_text(json, "program", "program");
+    assert_text(json, "summary", "does it");
+    assert_text(json, "usage", "program [options]");
+    assert_text(json, "notes", "Exit status: 0 ok.");
+    const struct cJSON *options = cJSON_GetObjectItem(json, "options");
+    assert_int_equal(cJSON_GetArraySize(options), table.rows_count);
+    assert_text(cJSON_GetArrayItem(options, 0), "section", "Some");
+    const struct cJSON *loud = cJSON_GetArrayItem(options, 1);
+    assert_text(loud, "name", "loud");
+    assert_text(loud, "letter", "l");
+    assert_text(loud, "argument", NULL);
+    assert_text(loud, "help", "one\ntwo");
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(loud, "choices")), 0);
+    const struct cJSON *call = cJSON_GetArrayItem(options, (int)table.rows_count - 1);
+    assert_text(call, "letter", NULL);
+    assert_text(call, "argument", "X");
+    const struct cJSON *choices = cJSON_GetObjectItem(call, "choices");
+    assert_int_equal(cJSON_GetArraySize(choices), 2);
+    assert_text(cJSON_GetArrayItem(choices, 1), "word", "two");
+    assert_text(cJSON_GetArrayItem(choices, 1), "meaning", "second");
+    cJSON_Delete(json);
+}
+
 static void test_help_and_echo_follow_from_the_table(void **state)
 {
     (void)state;
-    char text[512] = "";
-    FILE *file = fopen("test_option_table.txt", "w+b");
-    assert_non_null(file);
-    option_table_print_help(&table, file);
-    rewind(file);
-    assert_true(fread(text, 1, sizeof text - 1, file) > 0);
-    fclose(file);
-    remove("test_option_table.txt");
-    assert_non_null(strstr(text, "Some\n  -l, --loud  one\n              two\n"
-                                 "      --no-strict a\n      more\n"));
+    char text[1024];
+    print_table(PRINT_HELP, text, sizeof text);
+    assert_non_null(strstr(text, "program: does it\n\nusage: program [options]\n\n"
+                                 "Some\n  -l, --loud  one\n              two\n"
+                                 "      --no-strict a\n"));
+    assert_non_null(strstr(text, "      --call X l\n"
+                                 "                one   first (default)\n"
+                                 "                two   second\n"
+                                 "\nExit status: 0 ok.\n"));
     read_line("-l --duration 1s --numb-small 2");
     struct cJSON *json = cJSON_CreateObject();
     option_table_to_json(&table, &given, json);
@@ -226,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_every_mistake_is_told),
         cmocka_unit_test(test_words_of_other_programs_find_their_option),
         cmocka_unit_test(test_an_answer_ends_the_reading),
+        cmocka_unit_test(test_the_table_is_json_too),
         cmocka_unit_test(test_help_and_echo_follow_from_the_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
