@@ -187,8 +187,8 @@ const rank = new Map(FOLDERS.map((folder, index) => [folder, index]));
 
 /** The folders of the scripts' modules from the bottom up; scripts/README.md says what is where. */
 const MODULE_FOLDERS = [
-  'base', 'building', 'results', 'playing', 'judging', 'models', 'drawing', 'drawing/charts',
-  'drawing/page', 'drawing/live', 'bench', 'developing', 'record', 'ci',
+  'base', 'building', 'shell', 'results', 'playing', 'judging', 'models', 'drawing',
+  'drawing/charts', 'drawing/page', 'drawing/live', 'bench', 'developing', 'record', 'ci',
 ].map((folder) => `scripts/lib/${folder}`).concat('scripts');
 
 /** Arrows between the folders of modules run one way. */

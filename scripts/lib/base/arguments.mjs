@@ -120,8 +120,13 @@ const STRESS_VALUES = { '--server-cmd': 'serverCommand', '--handler': 'handler',
   '--framing': 'framing', '--server-options': 'serverOptions', '--results': 'results' };
 const STRESS_FLAGS = { '--windows': ['windows', true], '--no-page': ['page', false],
   '--tls': ['tls', true] };
+const TWO_SERVERS = 'scripts/regress --duet plays two servers';
 const OWN_FOLDER = 'scripts/stress chooses the run and its folder itself (--results FOLDER says ' +
   'where)';
+
+/** The client's options that scripts/stress cannot take, and why. */
+export const STRESS_REFUSED = { '--out': OWN_FOLDER, '--run-id': OWN_FOLDER,
+  '--duet': TWO_SERVERS };
 
 /** Splits the command line of scripts/stress. Throws a Failure of code 2. */
 export function stressArguments(argv) {
@@ -129,8 +134,7 @@ export function stressArguments(argv) {
   for (const name of Object.keys(STRESS_VALUES)) own[name] = true;
   own['--server-options'] = 'empty';
   for (const name of Object.keys(STRESS_FLAGS)) own[name] = false;
-  const read = commandLine(argv, own, { '--out': OWN_FOLDER, '--run-id': OWN_FOLDER,
-    '--duet': TWO_SERVERS });
+  const read = commandLine(argv, own, STRESS_REFUSED);
   const options = { windows: false, page: true, client: read.client,
     scenario: read.names[0], given: read.given };
   if (read.names.length > 1) {
@@ -187,7 +191,6 @@ export function refuseServerConditions(exprs) {
 }
 
 const OWN_SERVER = 'every run starts the server on a free port';
-const TWO_SERVERS = 'scripts/regress --duet plays two servers';
 const EACH_RUN = 'every run would overwrite it';
 
 /** The client's options that a call of many runs cannot take, and why. */

@@ -70,10 +70,10 @@ and bench.html. All parts take about ten minutes, and need a quiet machine.
 
 ${Object.entries(PARTS).map(([name, { what }]) => `  ${name.padEnd(12)} ${what}`).join('\n')}
 
-  --quick      two short repeats of each: a first impression, no verdict
-  --windows    only what runs under Wine
-  --no-windows everything else
-  --out FOLDER where everything goes; default: results/bench-<id>/
+  --quick       two short repeats of each: a first impression, no verdict
+  --windows     only what runs under Wine
+  --no-windows  everything else
+  --out FOLDER  where everything goes; default: results/bench-<id>/
 
 of the part million:
   --connections N  default: 1000000

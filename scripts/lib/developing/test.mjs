@@ -20,7 +20,8 @@ the sources or run for long.
   --ci             then the rest of continuous integration: the programs for Windows under Wine,
                    ASan and UBSan, TSan, and scripts/check, in the forms for which there is time
   --all            the long forms of all these
-  --windows-only   build/windows alone (under Wine); --linux-only, --asan-only, --tsan-only likewise
+  --linux-only, --windows-only, --asan-only, --tsan-only
+                   the tests of that build alone (windows: under Wine)
   --verbose        also print the output of tests that passed
   FILTER           only tests whose name matches this regular expression
 

@@ -1,0 +1,4 @@
+@echo off
+rem The same as scripts/completions.
+node "%~dp0completions.mjs" %*
+exit /b %errorlevel%
