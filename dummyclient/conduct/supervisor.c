@@ -587,7 +587,7 @@ static bool supervisor__open(struct supervisor *supervisor, struct error *error)
     supervisor->clock_offset_ns = clock_wall_offset_ns();
     run->started_wall_ns = supervisor->clock_offset_ns + run->origin_ns;
     supervisor->ticked_ns = run->origin_ns;
-    control_init(&supervisor->control);
+    control_init(&supervisor->control, &plan->course);
     if (supervisor->trace != NULL) {
         supervisor->control.trace = &supervisor->trace->trace;
         trace_output_begin(supervisor->trace, run->origin_ns);

@@ -61,25 +61,25 @@ static int64_t duet__due_ns(const struct plan *plan, const struct pacing *pacing
     return cursor->time_ns < warmup_ns && due_ns >= warmup_ns ? warmup_ns - 1 : due_ns;
 }
 
-int64_t plan_shared_due_ns(const struct plan *plan, uint32_t behavior,
+int64_t plan_shared_due_ns(const struct plan *plan, const struct course *course, uint32_t behavior,
                            const struct pacing_cursor *cursor)
 {
     if (plan->sides == 1 || cursor->time_ns == TIME_NEVER_NS) {
         return cursor->time_ns;
     }
     uint32_t connections = plan_number(plan, plan->connections);
-    return duet__due_ns(plan, &plan->course.shared, cursor, behavior % PLAN_DUET_SIDES,
+    return duet__due_ns(plan, &course->shared, cursor, behavior % PLAN_DUET_SIDES,
                         cursor->n % connections, cursor->n / connections, 1);
 }
 
-int64_t plan_own_due_ns(const struct plan *plan, uint32_t behavior, uint32_t connection,
-                        const struct pacing_cursor *cursor)
+int64_t plan_own_due_ns(const struct plan *plan, const struct course *course, uint32_t behavior,
+                        uint32_t connection, const struct pacing_cursor *cursor)
 {
     if (plan->sides == 1 || cursor->time_ns == TIME_NEVER_NS) {
         return cursor->time_ns;
     }
     /* The gap between the arrivals of all connections. */
     double gap = 1.0 / plan_number(plan, plan->connections);
-    return duet__due_ns(plan, &plan->course.each, cursor, behavior % PLAN_DUET_SIDES,
+    return duet__due_ns(plan, &course->each, cursor, behavior % PLAN_DUET_SIDES,
                         plan_number(plan, connection), cursor->n, gap);
 }

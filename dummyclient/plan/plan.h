@@ -153,14 +153,16 @@ static inline uint32_t plan_first_twin(const struct plan *plan, uint32_t behavio
     return behavior & (0U - plan->sides);
 }
 
-/* Arrival n of those that are shared: its behavior (of twins the first: both have it), by
+/* What follows is by a course of the load: the plan's (plan->course), or as it was touched.
+ *
+ * Arrival n of those that are shared: its behavior (of twins the first: both have it), by
  * hash(seed, n) and the weights, and the worker that it goes to first (PLAN_ELSEWHERE: another
  * rank's). They are dealt to the connections of the behavior in turn, and where the number of
  * connections changes, to those that are wanted at the arrival's time, since t0: so every worker
  * and rank has a share by its connections. */
 uint32_t plan_arrival_behavior(const struct plan *plan, uint64_t n);
-uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_t n,
-                             int64_t time_ns);
+uint32_t plan_arrival_worker(const struct plan *plan, const struct course *course,
+                             uint32_t behavior, uint64_t n, int64_t time_ns);
 /* Of the arrivals of its side, the behavior's share, 0..1. */
 double plan_weight_share(const struct plan *plan, uint32_t behavior);
 /* Of rising numbers, how many are below the limit. */
@@ -173,12 +175,13 @@ void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct paci
 /* When the arrival at the cursor is due on the side of a behavior, since t0: the arrival's time,
  * and in a duet on one of the two sides half a gap later, by turns. Of those that are shared, and
  * of connection i's own. */
-int64_t plan_shared_due_ns(const struct plan *plan, uint32_t behavior,
+int64_t plan_shared_due_ns(const struct plan *plan, const struct course *course, uint32_t behavior,
                            const struct pacing_cursor *cursor);
-int64_t plan_own_due_ns(const struct plan *plan, uint32_t behavior, uint32_t connection,
-                        const struct pacing_cursor *cursor);
-/* Does the plan want connection i at a time since t0? */
-bool plan_wants(const struct plan *plan, uint32_t connection, int64_t time_ns);
+int64_t plan_own_due_ns(const struct plan *plan, const struct course *course, uint32_t behavior,
+                        uint32_t connection, const struct pacing_cursor *cursor);
+/* Is connection i wanted at a time since t0? */
+bool plan_wants(const struct plan *plan, const struct course *course, uint32_t connection,
+                int64_t time_ns);
 /* What follows is of connection `number` (plan_number()), whose side the destination says.
  * Its addresses there; *local is NULL where the system chooses, *remote where the destination has
  * none of its own. */

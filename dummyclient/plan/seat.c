@@ -259,14 +259,14 @@ static uint32_t plan__wanted_of(const struct plan_behavior *share, uint32_t want
     return count == 0 ? 1 : count;
 }
 
-uint32_t plan_arrival_worker(const struct plan *plan, uint32_t behavior, uint64_t n,
-                             int64_t time_ns)
+uint32_t plan_arrival_worker(const struct plan *plan, const struct course *course,
+                             uint32_t behavior, uint64_t n, int64_t time_ns)
 {
     const struct plan_behavior *share = &plan->behaviors[behavior];
     uint32_t among = share->connections;
-    if (population_changes(&plan->course.population)) {
-        among = plan__wanted_of(share,
-                                population_wanted(&plan->course.population, time_ns) * plan->sides);
+    if (population_changes(&course->population)) {
+        among =
+            plan__wanted_of(share, population_wanted(&course->population, time_ns) * plan->sides);
     }
     uint32_t nth = (uint32_t)(n % among);
     return plan_seat_at(plan, share->numbers != NULL ? share->numbers[nth] : nth).worker;
@@ -289,9 +289,10 @@ void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct paci
     pacing_first_of(&plan->course.each, number, phase, cursor);
 }
 
-bool plan_wants(const struct plan *plan, uint32_t connection, int64_t time_ns)
+bool plan_wants(const struct plan *plan, const struct course *course, uint32_t connection,
+                int64_t time_ns)
 {
-    return plan_number(plan, connection) < population_wanted(&plan->course.population, time_ns);
+    return plan_number(plan, connection) < population_wanted(&course->population, time_ns);
 }
 
 uint32_t plan_barrier_connections(const struct plan *plan, uint32_t barrier)

@@ -12,6 +12,7 @@ bool arrivals_open(struct arrivals *arrivals, const struct plan *plan, struct ar
                    struct recorder *recorder, struct error *error)
 {
     *arrivals = (struct arrivals){.plan = plan,
+                                  .course = &plan->course,
                                   .recorder = recorder,
                                   .pool = pool,
                                   .worker = worker,
@@ -67,18 +68,21 @@ static bool arrivals__is_mine(const struct arrivals *arrivals, uint32_t behavior
     if (plan_arrival_behavior(plan, cursor->n) != plan_first_twin(plan, behavior)) {
         return false;
     }
-    if (population_changes(&plan->course.population)) {
-        pacing_locate(&plan->course.shared, cursor); /* whose it is depends on when it is */
+    const struct course *course = arrivals->course;
+    if (population_changes(&course->population)) {
+        pacing_locate(&course->shared, cursor); /* whose it is depends on when it is */
     }
-    return plan_arrival_worker(plan, behavior, cursor->n, cursor->time_ns) == arrivals->worker;
+    return plan_arrival_worker(plan, course, behavior, cursor->n, cursor->time_ns) ==
+           arrivals->worker;
 }
 
 /* The cursor has its time. */
 static void arrivals__set_due(struct arrivals *arrivals, uint32_t behavior)
 {
     struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
-    own->due_ns = own->mine ? plan_shared_due_ns(arrivals->plan, behavior, &own->cursor)
-                            : own->cursor.time_ns;
+    own->due_ns = own->mine
+                      ? plan_shared_due_ns(arrivals->plan, arrivals->course, behavior, &own->cursor)
+                      : own->cursor.time_ns;
 }
 
 /* Moves the cursor to the worker's next arrival. Stops after ARRIVALS_WALK_MAX others with `mine`
@@ -86,7 +90,7 @@ static void arrivals__set_due(struct arrivals *arrivals, uint32_t behavior)
 static void arrivals__seek(struct arrivals *arrivals, uint32_t behavior)
 {
     struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
-    const struct pacing *pacing = &arrivals->plan->course.shared;
+    const struct pacing *pacing = &arrivals->course->shared;
     own->mine = false;
     for (int i = 0; i < ARRIVALS_WALK_MAX; i++) {
         if (arrivals__is_mine(arrivals, behavior, &own->cursor)) {
@@ -113,8 +117,10 @@ static uint32_t arrivals__next_turn(struct arrivals *arrivals, struct arrivals_o
 static void arrivals__next(struct arrivals *arrivals, uint32_t behavior)
 {
     struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
-    const struct pacing *pacing = &arrivals->plan->course.shared;
+    const struct pacing *pacing = &arrivals->course->shared;
     int64_t due_ns = own->due_ns;
+    own->last_n = own->cursor.n;
+    own->last_sum = own->cursor.poisson_sum;
     if (arrivals->in_turn) {
         if (pacing_skip(pacing, &own->cursor, arrivals__next_turn(arrivals, own))) {
             pacing_locate(pacing, &own->cursor);
@@ -199,7 +205,8 @@ void arrivals_start(struct arrivals *arrivals, int64_t t0_ns)
     for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {
         struct arrivals_of_behavior *own = &arrivals->behaviors[b];
         if (plan->behaviors[b].connections_own > 0) {
-            pacing_first(&plan->course.shared, &own->cursor);
+            pacing_first(&arrivals->course->shared, &own->cursor);
+            own->last_n = UINT64_MAX; /* before the first */
         }
         if (own->cursor.time_ns == TIME_NEVER_NS) {
             continue;
@@ -208,8 +215,8 @@ void arrivals_start(struct arrivals *arrivals, int64_t t0_ns)
         if (!arrivals->in_turn) {
             arrivals__seek(arrivals, b);
         } else if (arrivals->numbers[0] > 0 &&
-                   pacing_skip(&plan->course.shared, &own->cursor, arrivals->numbers[0])) {
-            pacing_locate(&plan->course.shared, &own->cursor);
+                   pacing_skip(&arrivals->course->shared, &own->cursor, arrivals->numbers[0])) {
+            pacing_locate(&arrivals->course->shared, &own->cursor);
         }
         if (arrivals->in_turn) {
             arrivals__set_due(arrivals, b);
@@ -217,6 +224,42 @@ void arrivals_start(struct arrivals *arrivals, int64_t t0_ns)
     }
     if (arrivals->own != NULL) {
         arrivals_own_start(arrivals);
+    }
+}
+
+/* Of a behavior with connections here. */
+static void arrivals__follow(struct arrivals *arrivals, uint32_t behavior)
+{
+    struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
+    const struct pacing *pacing = &arrivals->course->shared;
+    if (arrivals->in_turn) {
+        pacing_relocate(pacing, &own->cursor);
+        arrivals__set_due(arrivals, behavior);
+        return;
+    }
+    own->cursor.n = own->last_n;
+    own->cursor.poisson_sum = own->last_sum;
+    own->cursor.stage = 0;
+    pacing_step(pacing, &own->cursor);
+    arrivals__seek(arrivals, behavior);
+}
+
+void arrivals_follow(struct arrivals *arrivals, const struct course *course, int64_t now_ns)
+{
+    const struct course *from = arrivals->course;
+    arrivals->course = course;
+    /* In turn or not, the same arrivals fall to the same workers as long as all are wanted. */
+    arrivals->in_turn = arrivals->in_turn && !population_changes(&course->population);
+    if (arrivals->t0_ns == TIME_NEVER_NS || !arrivals->plan->open_loop) {
+        return;
+    }
+    for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {
+        if (arrivals->plan->behaviors[b].connections_own > 0) {
+            arrivals__follow(arrivals, b);
+        }
+    }
+    if (arrivals->own != NULL) {
+        arrivals_own_follow(arrivals, from, now_ns);
     }
 }
 
@@ -473,7 +516,7 @@ bool arrivals_are_late(struct arrivals *arrivals, int64_t now_ns)
  * of them arrivals are about even. Times are since t0. */
 static int64_t arrivals__next_edge_ns(const struct arrivals *arrivals, int64_t time_ns)
 {
-    const struct pacing *pacing = &arrivals->plan->course.pacing;
+    const struct pacing *pacing = &arrivals->course->pacing;
     const struct recorder *recorder = arrivals->recorder;
     int64_t since_origin_ns = arrivals->t0_ns + time_ns - recorder->origin_ns;
     int64_t next_ns = time_ns + NS_PER_S - since_origin_ns % NS_PER_S;
@@ -528,7 +571,7 @@ static uint64_t arrivals__mine_before(const struct arrivals *arrivals, uint64_t 
 static uint64_t arrivals__even_before(const void *context, int64_t time_ns)
 {
     const struct arrivals__even *even = context;
-    uint64_t n = pacing_number_at(&even->arrivals->plan->course.shared, even->cursor, time_ns);
+    uint64_t n = pacing_number_at(&even->arrivals->course->shared, even->cursor, time_ns);
     uint64_t before = arrivals__mine_before(even->arrivals, n);
     return before > even->base ? before - even->base : 0;
 }
@@ -538,9 +581,8 @@ static uint64_t arrivals__expected_before(const void *context, int64_t time_ns)
 {
     const struct arrivals__even *even = context;
     const struct arrivals *arrivals = even->arrivals;
-    const struct plan *plan = arrivals->plan;
-    double from = pacing_count(&plan->course.shared, even->cursor->time_ns);
-    double expected = (pacing_count(&plan->course.shared, time_ns) - from) * even->share;
+    double from = pacing_count(&arrivals->course->shared, even->cursor->time_ns);
+    double expected = (pacing_count(&arrivals->course->shared, time_ns) - from) * even->share;
     return expected > 0 ? (uint64_t)expected : 0;
 }
 
@@ -593,7 +635,7 @@ void arrivals_give_up(struct arrivals *arrivals, int64_t now_ns)
     }
     int64_t until_ns = arrivals->stop_ns < now_ns ? arrivals->stop_ns : now_ns + 1;
     until_ns -= arrivals->t0_ns;
-    bool even = arrivals->in_turn && arrivals->plan->course.shared.arrival != ARRIVAL_POISSON;
+    bool even = arrivals->in_turn && arrivals->course->shared.arrival != ARRIVAL_POISSON;
     for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {
         if (arrivals->behaviors[b].cursor.time_ns >= until_ns) {
             /* none of its arrivals is due */

@@ -11,8 +11,12 @@
  *
  * In both a cursor points to the next arrival that has not begun; those between it and now are late
  * and begin, in order and with their intended time kept, as connections become free. So the bounded
- * pool is the only queue, however late a server makes arrivals. What is due follows from the plan
- * alone: every arrival is reported to the recorder once, as begun, dropped or never started.
+ * pool is the only queue, however late a server makes arrivals. What is due follows from the course
+ * of the load alone: every arrival is reported to the recorder once, as begun, dropped or never
+ * started.
+ *
+ * A touch (pacing/course.h) changes when the arrivals come that have not begun, and whose they are:
+ * each cursor goes back to the one after the worker's last and looks for its next one again.
  *
  * Does not know connections: a taker is a part of one, and `begin` starts its pass. One thread. */
 #pragma once
@@ -51,10 +55,12 @@ struct arrivals_own {
 
 struct arrivals_of_behavior {
     struct pacing_cursor cursor;
-    int64_t due_ns; /* of the cursor's arrival, since t0 */
-    bool offered;   /* has offered its free ones to the pool */
-    bool mine;      /* the cursor is at an arrival of this worker and behavior; false: not yet */
-    uint32_t turn;  /* plan_deals_in_turn(): which of the worker's connections it falls to */
+    int64_t due_ns;  /* of the cursor's arrival, since t0 */
+    uint64_t last_n; /* the last arrival of the worker and behavior that was passed, */
+    double last_sum; /* with its cursor's poisson_sum */
+    bool offered;    /* has offered its free ones to the pool */
+    bool mine;       /* the cursor is at an arrival of this worker and behavior; false: not yet */
+    uint32_t turn;   /* plan_deals_in_turn(): which of the worker's connections it falls to */
     struct arrivals_taker *free_first;
     struct arrivals_taker *free_last;
     struct arrivals_own *held_first; /* late ones that the run holds back, in order */
@@ -64,6 +70,7 @@ struct arrivals_of_behavior {
 
 struct arrivals {
     const struct plan *plan;
+    const struct course *course; /* of the load, as known by now */
     struct recorder *recorder;
     struct arrivals_pool *pool;
     uint32_t worker;
@@ -92,6 +99,9 @@ void arrivals_seat(struct arrivals *arrivals, struct arrivals_taker *taker, uint
                    uint16_t behavior);
 /* From t0 on. */
 void arrivals_start(struct arrivals *arrivals, int64_t t0_ns);
+
+/* The load has been touched, at a time later than now_ns. The course outlives the arrivals. */
+void arrivals_follow(struct arrivals *arrivals, const struct course *course, int64_t now_ns);
 
 /* The taker is free for an arrival, or is not. Idempotent. */
 void arrivals_set_free(struct arrivals *arrivals, struct arrivals_taker *taker, bool is_free);

@@ -26,15 +26,15 @@ bool arrivals_own_open(struct arrivals *arrivals, struct error *error)
 static void arrivals_own__seek(const struct arrivals *arrivals, struct arrivals_own *own)
 {
     const struct plan *plan = arrivals->plan;
-    own->wanted = !population_changes(&plan->course.population);
+    own->wanted = !population_changes(&arrivals->course->population);
     for (int i = 0; i < ARRIVALS_WALK_MAX && !own->wanted; i++) {
-        pacing_locate(&plan->course.each, &own->cursor);
-        own->wanted = plan_wants(plan, own->number, own->cursor.time_ns);
-        if (!own->wanted && !pacing_step(&plan->course.each, &own->cursor)) {
+        pacing_locate(&arrivals->course->each, &own->cursor);
+        own->wanted = plan_wants(plan, arrivals->course, own->number, own->cursor.time_ns);
+        if (!own->wanted && !pacing_step(&arrivals->course->each, &own->cursor)) {
             return;
         }
     }
-    pacing_locate(&plan->course.each, &own->cursor);
+    pacing_locate(&arrivals->course->each, &own->cursor);
 }
 
 static void arrivals_own__schedule(struct arrivals *arrivals, struct arrivals_own *own)
@@ -42,8 +42,8 @@ static void arrivals_own__schedule(struct arrivals *arrivals, struct arrivals_ow
     if (own->cursor.time_ns != TIME_NEVER_NS) {
         int64_t due_ns = own->cursor.time_ns;
         if (own->wanted) {
-            due_ns =
-                plan_own_due_ns(arrivals->plan, own->taker->behavior, own->number, &own->cursor);
+            due_ns = plan_own_due_ns(arrivals->plan, arrivals->course, own->taker->behavior,
+                                     own->number, &own->cursor);
         }
         own->due_ns = time_later_ns(own->due_ns, due_ns);
         timer_heap_set(&arrivals->own_due, &own->node, arrivals->t0_ns + own->due_ns);
@@ -52,7 +52,7 @@ static void arrivals_own__schedule(struct arrivals *arrivals, struct arrivals_ow
 
 static void arrivals_own__next(struct arrivals *arrivals, struct arrivals_own *own)
 {
-    if (pacing_step(&arrivals->plan->course.each, &own->cursor)) {
+    if (pacing_step(&arrivals->course->each, &own->cursor)) {
         arrivals_own__seek(arrivals, own);
         arrivals_own__schedule(arrivals, own);
     }
@@ -67,6 +67,24 @@ void arrivals_own_start(struct arrivals *arrivals)
             arrivals_own__seek(arrivals, own);
             arrivals_own__schedule(arrivals, own);
         }
+    }
+}
+
+/* One that waits, or is held back, is due already: no touch changes that. Of the others the cursor
+ * may have passed over arrivals at which the connection was not wanted, and is now. */
+void arrivals_own_follow(struct arrivals *arrivals, const struct course *from, int64_t now_ns)
+{
+    for (uint32_t i = 0; i < arrivals->numbers_count; i++) {
+        struct arrivals_own *own = &arrivals->own[i];
+        if (own->waits || own->held) {
+            continue;
+        }
+        pacing_rewind(&from->each, &own->cursor, now_ns + 1 - arrivals->t0_ns);
+        timer_heap_remove(&arrivals->own_due, &own->node);
+        own->due_ns = 0;
+        own->cursor.stage = 0;
+        arrivals_own__seek(arrivals, own);
+        arrivals_own__schedule(arrivals, own);
     }
 }
 
@@ -219,13 +237,13 @@ static uint64_t arrivals_own__before(const void *context, int64_t time_ns)
 void arrivals_own_give_up(struct arrivals *arrivals, int64_t until_ns, int64_t now_ns)
 {
     const struct plan *plan = arrivals->plan;
-    bool even = !population_changes(&plan->course.population) &&
-                plan->course.each.arrival != ARRIVAL_POISSON;
+    const struct course *course = arrivals->course;
+    bool even = !population_changes(&course->population) && course->each.arrival != ARRIVAL_POISSON;
     for (uint32_t i = 0; i < arrivals->numbers_count; i++) {
         struct arrivals_own *own = &arrivals->own[i];
         uint32_t behavior = plan_seat_at(plan, own->number).behavior;
         if (even && own->cursor.time_ns < until_ns) {
-            struct arrivals__stream context = {.each = &plan->course.each, .cursor = &own->cursor};
+            struct arrivals__stream context = {.each = &course->each, .cursor = &own->cursor};
             arrivals_lose(arrivals, behavior, own->cursor.time_ns, until_ns, arrivals_own__before,
                           &context, now_ns);
             continue;
@@ -234,7 +252,7 @@ void arrivals_own_give_up(struct arrivals *arrivals, int64_t until_ns, int64_t n
             if (own->wanted) {
                 int64_t time_ns = arrivals->t0_ns + own->cursor.time_ns;
                 recorder_never_started(arrivals->recorder, behavior, time_ns, time_ns, 1, now_ns);
-                if (!pacing_step(&plan->course.each, &own->cursor)) {
+                if (!pacing_step(&arrivals->course->each, &own->cursor)) {
                     break;
                 }
             }

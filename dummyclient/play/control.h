@@ -7,6 +7,7 @@
 #pragma once
 
 #include "core/clock.h"
+#include "pacing/course.h"
 #include "scenario/scenario.h"
 #include "trace/trace.h"
 
@@ -17,6 +18,9 @@ struct control {
     _Atomic int64_t stop_ns;
     _Atomic int64_t drain_end_ns;
     _Atomic int64_t abort_ns;
+    /* The load as it is known by now: a touch is a little in the future, too. Never freed before
+     * the workers have ended. */
+    _Atomic(const struct course *) course;
     _Atomic uint32_t workers_ready; /* have their ports; none connects before all have */
     int64_t run_clock_offset_ns; /* this clock plus it is the leader's; before the first worker */
     struct trace *trace;         /* NULL: nothing is traced; a ring for each worker */
@@ -24,8 +28,9 @@ struct control {
     _Atomic uint32_t barrier_opened[SCENARIO_BARRIERS_MAX];
 };
 
-static inline void control_init(struct control *control)
+static inline void control_init(struct control *control, const struct course *course)
 {
+    atomic_store(&control->course, course);
     atomic_store(&control->t0_ns, TIME_NEVER_NS);
     atomic_store(&control->stop_ns, TIME_NEVER_NS);
     atomic_store(&control->drain_end_ns, TIME_NEVER_NS);

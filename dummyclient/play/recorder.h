@@ -44,6 +44,12 @@ bool recorder_open(struct recorder *recorder, const struct figures_shape *shape,
                    const struct pacing *pacing, uint32_t abnormal_max, int64_t origin_ns,
                    struct live *live, struct error *error);
 void recorder_close(struct recorder *recorder);
+/* The load has been touched: stages are those of another pacing from now on. */
+static inline void recorder_follow(struct recorder *recorder, const struct pacing *pacing)
+{
+    recorder->pacing = pacing;
+    recorder->stage_hint = 0;
+}
 
 static inline bool recorder_in_window(const struct recorder *recorder, int64_t intended_ns)
 {

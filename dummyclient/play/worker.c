@@ -102,10 +102,11 @@ static uint32_t worker__wanted(const struct worker *worker, int64_t now_ns, int6
     const struct plan *plan = worker->plan;
     int64_t t0_ns = worker->arrivals.t0_ns;
     double rate_per_s = plan->scenario->load.connect_rate_per_s;
-    if (population_changes(&plan->course.population) && now_ns >= t0_ns) {
-        int64_t change_ns = population_next_ns(&plan->course.population, now_ns - t0_ns);
+    const struct population *population = &worker->arrivals.course->population;
+    if (population_changes(population) && now_ns >= t0_ns) {
+        int64_t change_ns = population_next_ns(population, now_ns - t0_ns);
         *next_ns = change_ns == TIME_NEVER_NS ? TIME_NEVER_NS : t0_ns + change_ns;
-        return population_wanted(&plan->course.population, now_ns - t0_ns) * plan->sides;
+        return population_wanted(population, now_ns - t0_ns) * plan->sides;
     }
     *next_ns = TIME_NEVER_NS;
     double passed_s = (double)(now_ns - worker->origin_ns) / (double)NS_PER_S;
@@ -280,6 +281,12 @@ static void worker__read_control(struct worker *worker)
     }
     recorder->window_end_ns = stop_ns;
     worker->arrivals.stop_ns = stop_ns;
+    const struct course *course =
+        atomic_load_explicit(&worker->control->course, memory_order_acquire);
+    if (course != worker->arrivals.course) {
+        arrivals_follow(&worker->arrivals, course, worker->group.now_ns);
+        recorder_follow(recorder, &course->pacing);
+    }
 }
 
 /* When the next phase begins that no completion announces. */

@@ -57,7 +57,10 @@ void laws_play_open(struct laws_play *play, const struct laws_setting *setting)
     play->workers_count = play->plan->workers_count;
     play->plan->workers_total = play->workers_count;
     assert_in_range(play->workers_count, 1, LAWS_WORKERS_MAX);
-    control_init(play->control);
+    control_init(play->control, &play->plan->course);
+    play->run.course = &play->plan->course;
+    play->touches_max = setting->touches;
+    play->touch_seed = setting->seed;
     play->origin_ns = NS_PER_S; /* where the clock of a fake port begins */
     play->settled_ns = play->origin_ns;
     assert_true(arrivals_pool_open(&play->pool, play->plan, laws__wake, play, &error));
@@ -131,6 +134,59 @@ static void laws__watch(struct laws_play *play, int64_t now_ns)
     atomic_store(&control->t0_ns, now_ns);
 }
 
+/* What somebody might do who steers the run. */
+static struct touch laws__draw_touch(const struct laws_play *play)
+{
+    static const enum touch_kind KINDS[] = {TOUCH_RATE,        TOUCH_SCALE,       TOUCH_SCALE,
+                                            TOUCH_CONNECTIONS, TOUCH_CONNECTIONS, TOUCH_PAUSE,
+                                            TOUCH_RESUME,      TOUCH_RESUME,      TOUCH_END_STAGE,
+                                            TOUCH_RATE_EACH,   TOUCH_END_RUN};
+    uint64_t seed = play->touch_seed;
+    uint64_t n = play->touches * 3;
+    struct touch touch = {.kind = KINDS[prng_range(seed, 30, n, 0, 10)]};
+    uint32_t side = play->plan->connections;
+    bool closed = !play->plan->open_loop;
+    bool each = play->plan->course.each.arrivals_total > 0;
+    if ((touch.kind == TOUCH_RATE && closed) || (touch.kind == TOUCH_RATE_EACH && !each)) {
+        touch.kind = TOUCH_CONNECTIONS;
+    } else if (touch.kind == TOUCH_END_RUN && prng_range(seed, 30, n + 1, 0, 3) > 0) {
+        touch.kind = TOUCH_RESUME;
+    }
+    touch.value = touch.kind == TOUCH_SCALE ? (double)prng_range(seed, 30, n + 2, 0, 20) / 10
+                  : touch.kind == TOUCH_CONNECTIONS ? (double)prng_range(seed, 30, n + 2, 0, side)
+                  : touch.kind == TOUCH_RATE_EACH   ? (double)prng_range(seed, 30, n + 2, 0, 40)
+                                                    : (double)prng_range(seed, 30, n + 2, 0, 400);
+    return touch;
+}
+
+static void laws__steer(struct laws_play *play, int64_t now_ns)
+{
+    struct control *control = play->control;
+    struct run *run = &play->run;
+    if (run->t0_ns == TIME_NEVER_NS || play->touches == play->touches_max ||
+        now_ns < play->touch_ns) {
+        return;
+    }
+    struct error error;
+    struct course *course = &play->courses[play->touches];
+    struct touch touch = laws__draw_touch(play);
+    touch.at_ns = now_ns + 2 * NS_PER_MS - run->t0_ns;
+    play->touch_ns =
+        now_ns + (int64_t)prng_range(play->touch_seed, 31, play->touches, 1, 300) * NS_PER_MS;
+    if (touch.at_ns >= run->course->end_ns || now_ns >= atomic_load(&control->stop_ns)) {
+        return;
+    }
+    assert_true(course_open_touched(course, run->course, &touch, &error));
+    play->touches++;
+    run->course = course;
+    int64_t stop_ns = run->t0_ns + course->end_ns;
+    if (stop_ns < atomic_load(&control->stop_ns)) {
+        atomic_store(&control->drain_end_ns, stop_ns + play->plan->scenario->load.drain_ns);
+        atomic_store(&control->stop_ns, stop_ns);
+    }
+    atomic_store(&control->course, course);
+}
+
 static void laws__watch_barriers(struct laws_play *play)
 {
     uint32_t count = play->plan->program->barriers_count;
@@ -179,11 +235,11 @@ static void laws__watch_population(struct laws_play *play, int64_t now_ns)
     int64_t until_ns = now_ns - play->run.t0_ns;
     int64_t from_ns = until_ns - (play->kind ? LAWS_LEAVING_NS : LAWS_LEAVING_LONG_NS);
     from_ns = from_ns < -1 ? -1 : from_ns;
-    uint32_t wanted = population_wanted(&play->plan->course.population, until_ns);
+    uint32_t wanted = population_wanted(&play->run.course->population, until_ns);
     /* From change to change: a number may be wanted for no longer than a moment. */
     for (int64_t at_ns = from_ns; at_ns < until_ns;
-         at_ns = population_next_ns(&play->plan->course.population, at_ns)) {
-        uint32_t then = population_wanted(&play->plan->course.population, at_ns);
+         at_ns = population_next_ns(&play->run.course->population, at_ns)) {
+        uint32_t then = population_wanted(&play->run.course->population, at_ns);
         wanted = then > wanted ? then : wanted;
     }
     uint32_t extra = open > wanted ? open - wanted : 0;
@@ -256,7 +312,6 @@ static void laws__collect(struct laws_play *play, int64_t now_ns)
         play->bytes_sent += harness->bytes_sent;
     }
     int64_t stop_ns = atomic_load(&play->control->stop_ns);
-    run->course = &plan->course;
     run->origin_ns = play->origin_ns;
     run->end_ns = now_ns;
     run->stop_ns = stop_ns < now_ns ? stop_ns : now_ns;
@@ -289,6 +344,7 @@ void laws_play_run(struct laws_play *play)
             laws__crash(play);
         }
         laws__watch(play, now_ns);
+        laws__steer(play, now_ns);
         laws__watch_barriers(play);
         laws__watch_population(play, now_ns);
         laws__watch_connects(play, now_ns);
@@ -307,5 +363,8 @@ void laws_play_close(struct laws_play *play)
     }
     arrivals_pool_close(&play->pool);
     figures_close(&play->run.figures);
+    for (uint32_t i = 0; i < play->touches; i++) {
+        course_close(&play->courses[i]);
+    }
     plan_close(play->plan);
 }

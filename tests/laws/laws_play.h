@@ -9,7 +9,7 @@
 #include "client_harness.h"
 #include "conduct/run.h"
 
-enum { LAWS_WORKERS_MAX = 4, LAWS_ARGUMENTS_MAX = 24 };
+enum { LAWS_WORKERS_MAX = 4, LAWS_ARGUMENTS_MAX = 24, LAWS_TOUCHES_MAX = 8 };
 
 struct laws_play {
     struct harness ports[LAWS_WORKERS_MAX]; /* the first has the plan and the control of all */
@@ -17,9 +17,14 @@ struct laws_play {
     struct plan *plan;
     struct control *control;
     struct arrivals_pool pool;
-    struct run run;             /* what came out */
-    struct arrival_counts told; /* what the workers told of arrivals */
-    uint32_t settled;           /* before t0: as they were when they changed last */
+    struct run run;                          /* what came out */
+    struct arrival_counts told;              /* what the workers told of arrivals */
+    struct course courses[LAWS_TOUCHES_MAX]; /* one per touch; run.course is the last one */
+    uint32_t touches;
+    uint32_t touches_max;
+    int64_t touch_ns; /* when the next one is decided */
+    uint64_t touch_seed;
+    uint32_t settled; /* before t0: as they were when they changed last */
     uint32_t queued;
     int64_t settled_ns;
     int64_t slice_ns;
@@ -47,6 +52,7 @@ struct laws_setting {
     int64_t slice_ns;
     int64_t crash_ns;
     bool kind;
+    uint32_t touches; /* how often somebody steers */
 };
 
 void laws_play_open(struct laws_play *play, const struct laws_setting *setting);

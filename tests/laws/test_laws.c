@@ -90,7 +90,7 @@ static void laws__due_of(const struct laws_play *play, const struct pacing *paci
     int64_t until_ns = play->run.stop_ns - play->run.t0_ns;
     for (; cursor->time_ns < until_ns; pacing_advance(pacing, cursor)) {
         int64_t second = (play->run.t0_ns - play->origin_ns + cursor->time_ns) / NS_PER_S;
-        if (number == UINT32_MAX || plan_wants(plan, number, cursor->time_ns)) {
+        if (number == UINT32_MAX || plan_wants(plan, play->run.course, number, cursor->time_ns)) {
             due->in_window += cursor->time_ns >= plan->scenario->load.warmup_ns;
             due->seconds[second < LAWS_SECONDS_MAX ? second : LAWS_SECONDS_MAX - 1]++;
         }
@@ -102,11 +102,13 @@ static struct laws_due laws__due(const struct laws_play *play)
     struct laws_due due = {0};
     struct pacing_cursor cursor;
     const struct plan *plan = play->plan;
-    pacing_first(&plan->course.shared, &cursor);
-    laws__due_of(play, &plan->course.shared, &cursor, UINT32_MAX, &due);
+    const struct course *course = play->run.course;
+    pacing_first(&course->shared, &cursor);
+    laws__due_of(play, &course->shared, &cursor, UINT32_MAX, &due);
     for (uint32_t i = 0; i < plan->connections; i++) {
         plan_own_arrivals(plan, i, &cursor);
-        laws__due_of(play, &plan->course.each, &cursor, i, &due);
+        pacing_relocate(&course->each, &cursor);
+        laws__due_of(play, &course->each, &cursor, i, &due);
     }
     return due;
 }
@@ -158,7 +160,7 @@ static void laws__arrivals(const struct laws_play *play, const struct laws_scena
         laws__seconds(play, &due);
     }
     if (play->run.window_ns > 0) {
-        const struct pacing *pacing = &play->plan->course.pacing;
+        const struct pacing *pacing = &play->run.course->pacing;
         double asked = pacing_count(pacing, play->run.stop_ns - play->run.t0_ns) -
                        pacing_count(pacing, play->plan->scenario->load.warmup_ns);
         double per_s = asked / ((double)play->run.window_ns / (double)NS_PER_S);
@@ -274,7 +276,7 @@ static void laws__parts(const struct laws_play *play, const struct laws_scenario
 /* How often a connection begins to be wanted, all of them together. */
 static uint32_t laws__wanted_times(const struct laws_play *play)
 {
-    const struct population *population = &play->plan->course.population;
+    const struct population *population = &play->run.course->population;
     uint32_t before = play->plan->connections_at_start;
     uint32_t times = before;
     int64_t until_ns = play->run.stop_ns - play->run.t0_ns;
@@ -295,7 +297,7 @@ static void laws__population(const struct laws_play *play, const struct laws_sce
         laws__most("connects of those that were wanted", (double)attempted,
                    laws__wanted_times(play));
         laws__most("connects before connect_rate lets them", play->connects_early,
-                   1 + play->plan->course.pacing.stages_count);
+                   1 + play->run.course->pacing.stages_count);
     }
 }
 
@@ -510,6 +512,9 @@ static void laws__play(uint64_t seed)
         .network = laws__network(seed, kind),
         .faults = laws__faults(seed, kind),
         .kind = kind,
+        .touches = prng_range(seed, 22, 5, 0, 1) == 0
+                       ? 0
+                       : (uint32_t)prng_range(seed, 22, 6, 1, LAWS_TOUCHES_MAX),
         .slice_ns = (int64_t)prng_range(seed, 22, 2, 1, 10) * 100 * NS_PER_US,
         .crash_ns = kind || prng_range(seed, 22, 3, 0, 4) > 0
                         ? 0

@@ -220,7 +220,7 @@ static void test_stages_say_how_many_connections(void **state)
      * that has one of them. */
     assert_int_equal(population_wanted(&plan->course.population, 500 * NS_PER_MS), 5);
     for (uint64_t n = 0; n < 100; n++) {
-        uint32_t worker = plan_arrival_worker(plan, 0, n, 150 * NS_PER_MS);
+        uint32_t worker = plan_arrival_worker(plan, &plan->course, 0, n, 150 * NS_PER_MS);
         assert_true(worker == plan_seat_at(plan, 0).worker ||
                     worker == plan_seat_at(plan, 1).worker);
     }
@@ -483,7 +483,7 @@ static void test_every_arrival_belongs_to_a_worker_that_can_play_it(void **state
     uint32_t per_behavior[3] = {0};
     for (uint64_t n = 0; n < 20000; n++) {
         uint32_t behavior = plan_arrival_behavior(plan, n);
-        uint32_t worker = plan_arrival_worker(plan, behavior, n, 0);
+        uint32_t worker = plan_arrival_worker(plan, &plan->course, behavior, n, 0);
         assert_true(behavior < 3);
         per_behavior[behavior]++;
         bool plays = false;

@@ -122,7 +122,8 @@ static void assert_arrivals(const char *scenario, uint32_t ranks, uint64_t share
             if (plan->behaviors[behavior].connections_own == 0) {
                 continue; /* play/arrivals.c does not even ask */
             }
-            uint32_t worker = plan_arrival_worker(plan, behavior, cursor.n, cursor.time_ns);
+            uint32_t worker =
+                plan_arrival_worker(plan, &plan->course, behavior, cursor.n, cursor.time_ns);
             if (worker == PLAN_ELSEWHERE) {
                 continue;
             }
@@ -165,7 +166,7 @@ static void test_arrivals_are_dealt_to_connections_in_turn(void **state)
             const struct plan *plan = &harnesses[rank].plan;
             assert_true(plan_deals_in_turn(plan));
             for (uint64_t n = 0; n < 500; n++) {
-                assert_int_equal(plan_arrival_worker(plan, 0, n, 0),
+                assert_int_equal(plan_arrival_worker(plan, &plan->course, 0, n, 0),
                                  plan_seat_at(plan, n % 50).worker);
             }
         }

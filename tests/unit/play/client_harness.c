@@ -48,7 +48,7 @@ void harness_open(struct harness *harness, const char *scenario, const char **ar
         fail_msg("%s", error.text);
     }
     cport_accept(harness->port, &harness->listener, &harness->accept_op);
-    control_init(&harness->control);
+    control_init(&harness->control, &harness->plan.course);
     int64_t now_ns = cport_now_ns(harness->port);
     if (!arrivals_pool_open(&harness->pool, &harness->plan, NULL, NULL, &error) ||
         !worker_open(&harness->worker, &harness->plan, &harness->control, &harness->pool, 0, now_ns,

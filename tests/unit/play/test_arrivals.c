@@ -211,7 +211,7 @@ static uint64_t count_due(void)
     for (uint32_t i = 0; i < plan->connections; i++) {
         for (plan_own_arrivals(plan, i, &cursor); cursor.time_ns != TIME_NEVER_NS;
              pacing_advance(&plan->course.each, &cursor)) {
-            due += plan_wants(plan, i, cursor.time_ns) &&
+            due += plan_wants(plan, &plan->course, i, cursor.time_ns) &&
                    cursor.time_ns >= plan->scenario->load.warmup_ns;
         }
     }
