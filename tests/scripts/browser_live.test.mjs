@@ -34,6 +34,11 @@ test('who comes late has the whole history, and each second as it comes', LIMIT,
   for (const record of records.slice(25)) run.say(record);
   await known(page, 40);
   await page.waitForFunction(() => document.getElementById('phase').innerText === 'Ended');
+  run.end({ exit_code: 99, valid: true, failures: ['no answers to <b>anything</b>'],
+    thresholds: [{ expr: 'errors.total == 0', value: '20000', pass: false }] });
+  await page.waitForFunction(() => /Failed/.test(document.getElementById('verdicts').innerText));
+  assert.match(await page.locator('#verdicts').innerText(),
+    /Failed: no answers to <b>anything<\/b>\nexit code 99[^]*1 of 1 thresholds did not hold/);
   assert.equal(await responses(page), responsesOf(records));
   assert.equal(await page.locator('#phase').innerText(), 'Ended');
   assert.match(await page.locator('#tables').innerText(), /connect refused/);

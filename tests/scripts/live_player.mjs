@@ -73,9 +73,9 @@ export const PLAN = { targets: ['127.0.0.1:7777'], load: { loop: 'open',
     { duration_ns: 38 * SECOND_NS, rate_from_per_s: 2000, rate_to_per_s: 2000 }] },
 scenario: { name: 'game-lobby', description: 'Players log in, walk about and chat.' } };
 
-/** Serves a run on a free port, or on the given one: { port, say(record), cut(), mute(), orders,
- *  streams, close() }. records: those that are known already. cut() ends all streams; mute() leaves
- *  them open, and says nothing more on them, as a network that went away. */
+/** Serves a run on a free port, or on the given one: { port, say(record), end(end), cut(), mute(),
+ *  orders, streams, close() }. records: those that are known already. cut() ends all streams; mute()
+ *  leaves them open, and says nothing more on them, as a network that went away. */
 export async function playLive({ records = [], plan = PLAN, port = 0, control = true } = {}) {
   const page = makeLivePage();
   const known = [...records];
@@ -118,6 +118,9 @@ export async function playLive({ records = [], plan = PLAN, port = 0, control = 
     say: (record) => {
       known.push(record);
       for (const reader of readers) write(reader, known.length - 1);
+    },
+    end: (end) => {
+      for (const reader of readers) reader.end(`event: end\ndata: ${JSON.stringify(end)}\n\n`);
     },
     mute: () => readers.clear(),
     cut: () => { for (const reader of readers) reader.destroy(); },

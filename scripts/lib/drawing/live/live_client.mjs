@@ -5,7 +5,7 @@ import { chartHeight, LIVE_CHARTS } from '../charts/index.mjs';
 import { addBox, refreshBoxes, startBoxes } from '../page/boxes.mjs';
 import { startControl } from './control.mjs';
 import { liveTables, liveTiles, liveVerdicts, phaseWords } from './panels.mjs';
-import { addRecord, makeLive } from './series.mjs';
+import { addEnd, addRecord, makeLive } from './series.mjs';
 import { makeLiveView } from './view.mjs';
 
 /** A run says something every second: longer than this, and the connection is taken for dead (a lid
@@ -102,7 +102,14 @@ function takeRecord({ data }) {
   heard_ms = Date.now();
   addRecord(live, record);
   setLink('live', live.ended ? 'ended' : 'live');
-  if (live.ended) source.close();
+  showSoon();
+}
+
+/** What became of the run: nothing comes after it. */
+function takeEnd({ data }) {
+  try { addEnd(live, JSON.parse(data)); } catch { return; }
+  source.close();
+  setLink('live', 'ended');
   showSoon();
 }
 
@@ -119,9 +126,14 @@ function listen() {
   source = new EventSource(`events${query}`);
   source.onmessage = takeRecord;
   source.addEventListener('run', takeRun);
+  source.addEventListener('end', takeEnd);
   source.onopen = () => { heard_ms = Date.now(); };
   source.onerror = () => {
-    if (live.ended) return;
+    if (live.ended) {
+      // The program that served it is gone.
+      source.close();
+      return;
+    }
     setLink('lost', live.last ? 'connection lost, trying again' : 'waiting for the run');
     // A browser gives up where the answer was no stream: this asks on.
     if (source.readyState === EventSource.CLOSED) setTimeout(listen, AGAIN_MS);

@@ -7,7 +7,7 @@ import { bucketsPercentilesNs, countBuckets } from '../../results/histogram.mjs'
 import { percentileName, percentilesAndMax } from '../../results/percentiles.mjs';
 import { cardRows, table, tile, verdicts, yes } from '../page/html.mjs';
 import { SECOND_NS } from '../columns.mjs';
-import { errorsOf, sharesOf, sumOf } from './series.mjs';
+import { errorsOf, sharesOf, sumOf, thresholdsOf } from './series.mjs';
 import { responseUntilNow } from './view.mjs';
 
 const RECENT_NS = 5 * SECOND_NS;
@@ -51,13 +51,19 @@ function answersVerdict(live, recent) {
   }
   const errors = sumOf(live, 'errors');
   const now = recent.sum('errors');
-  if (!errors) return { state: 'good', title: 'No errors', text: 'until now' };
+  if (!errors) {
+    return { state: 'good', title: 'No errors',
+      text: live.ended ? 'in the whole run' : 'until now' };
+  }
   const kinds = Object.entries(errorsOf(live)).filter(([, count]) => Number(count))
     .sort((a, b) => Number(b[1]) - Number(a[1])).slice(0, 3)
     .map(([kind, count]) => `${kind.replaceAll('_', ' ')} ${formatCount(count)}`).join(', ');
-  return now ? { state: 'bad', title: `${formatRate(now / recent.span_s)} errors`, text: kinds }
-    : { state: 'warn', title: `${formatCount(errors)} errors`,
-      text: `${kinds}\nnone in the last ${formatSeconds(Math.round(recent.span_s))}` };
+  if (now && !live.ended) {
+    return { state: 'bad', title: `${formatRate(now / recent.span_s)} errors`, text: kinds };
+  }
+  return { state: 'warn', title: `${formatCount(errors)} ${errors === 1 ? 'error' : 'errors'}`,
+    text: kinds + (live.ended ? ''
+      : `\nnone in the last ${formatSeconds(Math.round(recent.span_s))}`) };
 }
 
 function rateVerdict(live, recent) {
@@ -83,23 +89,33 @@ function connectionsVerdict({ last }) {
     text: 'are open now' };
 }
 
-function thresholdsVerdict({ last }) {
-  const list = last.thresholds ?? [];
+function thresholdsVerdict(live) {
+  const list = thresholdsOf(live);
   if (!list.length) return null;
   const missed = list.filter(({ pass }) => pass === false).map(({ expr }) => expr);
-  const until = last.phase === 'ended' ? '' : 'as they stand now';
-  return missed.length ? { state: 'bad', title: `${missed.length} of ${list.length} thresholds ` +
-    `${last.phase === 'ended' ? 'did' : 'do'} not hold`, text: [...missed, until].filter(Boolean)
-    .join('\n') } : { state: 'good', title: 'Thresholds hold',
-    text: until || `all ${list.length}` };
+  const until = live.end ? '' : 'as they stand now';
+  if (missed.length) {
+    return { state: 'bad', title: `${missed.length} of ${list.length} thresholds ` +
+      `${live.end ? 'did' : 'do'} not hold`, text: [...missed, until].filter(Boolean).join('\n') };
+  }
+  const judged = list.filter(({ pass }) => pass === true).length;
+  return judged ? { state: 'good', title: live.end ? 'Thresholds held' : 'Thresholds hold',
+    text: until || `${judged} of ${list.length}` } : { state: 'neutral',
+    title: 'Thresholds', text: `none of ${list.length} can be judged yet` };
 }
 
-/** What the client says of its own measurement. */
-function validityVerdict({ last }) {
-  const { validity } = last;
-  if (!validity) return null;
-  return validity.valid ? { state: 'good', title: 'Valid measurement', text: 'until now' }
-    : { state: 'warn', title: 'Invalid measurement', text: (validity.reasons ?? []).join('\n') };
+/** What the client says of the whole run when it is over. */
+function endVerdicts({ end }) {
+  if (!end) return [];
+  const said = end.error ? [end.error] : end.failures ?? [];
+  const [first, ...more] = said;
+  const failed = first === undefined ? [] : [{ state: 'bad', title: `Failed: ${first}`,
+    text: [...more, `exit code ${end.exit_code}`].join('\n') }];
+  if (end.valid === undefined) return failed;
+  return [...failed, end.valid ? { state: 'good', title: 'Valid measurement',
+    text: 'the generator kept up: the figures are the server\'s' }
+    : { state: 'warn', title: 'Invalid measurement',
+      text: [...end.reasons ?? [], 'do not trust the figures'].join('\n') }];
 }
 
 function steeredVerdict({ marks }) {
@@ -113,8 +129,8 @@ function steeredVerdict({ marks }) {
 /** The cards at the top. */
 export function liveVerdicts(live) {
   const recent = recentOf(live);
-  const list = [answersVerdict(live, recent), connectionsVerdict(live), rateVerdict(live, recent),
-    thresholdsVerdict(live), validityVerdict(live), steeredVerdict(live)].filter(Boolean);
+  const list = [...endVerdicts(live), answersVerdict(live, recent), connectionsVerdict(live),
+    rateVerdict(live, recent), thresholdsVerdict(live), steeredVerdict(live)].filter(Boolean);
   const order = ['bad', 'warn', 'good', 'neutral'];
   return verdicts(list.sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state)));
 }
@@ -148,9 +164,9 @@ export function liveTiles(live) {
   ], TILES_MOST);
 }
 
-function thresholdsTable({ last }) {
-  const list = last.thresholds ?? [];
-  const ended = last.phase === 'ended';
+function thresholdsTable(live) {
+  const list = thresholdsOf(live);
+  const ended = Boolean(live.end);
   return list.length ? table('Thresholds', ['threshold', ended ? 'measured' : 'now', 'verdict'],
     list.map(({ expr, value, pass }) => [expr, value ?? '–', pass === null
       ? { text: 'not judged' } : ended ? yes(pass, 'held', 'did not hold')

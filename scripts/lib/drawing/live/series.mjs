@@ -21,7 +21,7 @@ const NO_EVENT = 'response_late';
 const sum = (list) => list.reduce((all, one) => all + Number(one), 0);
 
 export function makeLive() {
-  return { run_id: null, entries: [], last: null, marks: [], ended: false };
+  return { run_id: null, entries: [], last: null, marks: [], end: null, ended: false };
 }
 
 /** Shares as an object, for they are added up by their names. */
@@ -84,6 +84,18 @@ export function addRecord(live, record) {
   live.marks = [...live.marks.filter((mark) => mark.t_ns <= from), ...record.marks ?? []];
   live.last = record;
   live.ended = record.phase === 'ended';
+}
+
+/** What became of the run, when it is judged: { exit_code, valid, reasons, failures, thresholds },
+ *  or { exit_code, error }. */
+export function addEnd(live, end) {
+  live.end = end;
+  live.ended = true;
+}
+
+/** The thresholds as they stand, or as they were judged. */
+export function thresholdsOf({ end, last }) {
+  return end?.thresholds ?? last?.thresholds ?? [];
 }
 
 /** The sum of a key over all, or over those that end after from_ns. */
