@@ -138,7 +138,9 @@ export function liveVerdicts(live) {
 /** The row of figures: of the last second, and until now. */
 export function liveTiles(live) {
   const { entries, last } = live;
-  const { entry, span } = entries.at(-1) ?? { entry: { buckets: [] }, span: SECOND_NS };
+  // Of the end there is a rest of a second, too short for rates.
+  const { entry, span } = entries.filter((one) => one.span > SECOND_NS / 2).at(-1) ??
+    { entry: { buckets: [] }, span: SECOND_NS };
   const rate = (key) => (Number(entry[key] ?? 0) * SECOND_NS) / span;
   const keys = ['p50', 'p99'];
   const now = countBuckets(entry.buckets) ? bucketsPercentilesNs(entry.buckets, [50, 99], 'live')
