@@ -119,6 +119,10 @@ static void ending__end_page(struct web *web, int code)
         for (uint32_t i = 0; i < ending.verdict->failures_count; i++) {
             json_append_item(failures, cJSON_CreateString(ending.verdict->failures[i]));
         }
+        struct cJSON *reasons = json_add_item(end, "reasons", cJSON_CreateArray());
+        for (uint32_t i = 0; i < ending.verdict->reasons_count; i++) {
+            json_append_item(reasons, cJSON_CreateString(ending.verdict->reasons[i]));
+        }
         struct json_text thresholds = {0};
         record_add_thresholds(&thresholds, ending.plan, NULL, ending.verdict->thresholds);
         json_add_item(end, "thresholds", json_text_finish(&thresholds));

@@ -74,8 +74,8 @@ export const PLAN = { targets: ['127.0.0.1:7777'], load: { loop: 'open',
 scenario: { name: 'game-lobby', description: 'Players log in, walk about and chat.' } };
 
 /** Serves a run on a free port, or on the given one: { port, say(record), end(end), cut(), mute(),
- *  orders, streams, close() }. records: those that are known already. cut() ends all streams; mute()
- *  leaves them open, and says nothing more on them, as a network that went away. */
+ *  orders, streams, close() }. records: those that are known already. cut() ends all streams;
+ *  mute() leaves them open, and says nothing more on them, as a network that went away. */
 export async function playLive({ records = [], plan = PLAN, port = 0, control = true } = {}) {
   const page = makeLivePage();
   const known = [...records];
