@@ -1,6 +1,7 @@
 #include "show/feed.h"
 
 #include "core/clock.h"
+#include "show/metrics.h"
 
 #include <stdlib.h>
 
@@ -28,6 +29,15 @@ static void feed__put(struct feed *feed, const struct record_moment *moment)
             web_publish(feed->web, i, line.failed ? NULL : line.text, line.bytes);
         }
         free(line.text);
+    }
+    if (feed->web != NULL) {
+        const struct record *record = &feed->records[0];
+        struct json_text text = {0};
+        metrics_make(record->plan, record->origin_ns, moment, &text);
+        if (!text.failed) {
+            web_put(feed->web, WEB_METRICS, text.text, text.bytes);
+        }
+        free(text.text);
     }
 }
 

@@ -7,10 +7,23 @@
 #include <inttypes.h>
 #include <math.h>
 
-/* As many as the probe of a worker copies (play/probe.h). */
-enum { RECORD_STEPS_MAX = 64 };
-
 static const char *const RECORD_PHASES[] = {"connecting", "warmup", "running", "draining", "ended"};
+
+static const char *const RECORD_SHARE_KEYS[LIVE_SHARE_VALUES] = {
+    [LIVE_SHARE_ITERATIONS] = "iterations",
+    [LIVE_SHARE_REQUESTS] = "requests",
+    [LIVE_SHARE_RESPONSES] = "responses",
+    [LIVE_SHARE_ERRORS] = "errors"};
+
+const char *record_phase_key(enum run_phase phase)
+{
+    return RECORD_PHASES[phase];
+}
+
+const char *record_share_key(enum live_share value)
+{
+    return RECORD_SHARE_KEYS[value];
+}
 
 void record_begin(struct record *record, const struct plan *plan, int64_t origin_ns)
 {
@@ -50,7 +63,7 @@ static void record__add_time(struct json_text *line, const struct record *record
     }
 }
 
-static const char *record__share_name(const struct plan *plan, uint32_t share)
+const char *record_share_name(const struct plan *plan, uint32_t share)
 {
     uint32_t targets = plan->target_names_count;
     return share < targets ? plan->target_names[share]
@@ -62,19 +75,15 @@ static void record__add_shares(struct json_text *line, const struct record *reco
                                const struct live_view *view, const char *list, uint32_t first,
                                uint32_t count)
 {
-    static const char *const KEYS[LIVE_SHARE_VALUES] = {[LIVE_SHARE_ITERATIONS] = "iterations",
-                                                        [LIVE_SHARE_REQUESTS] = "requests",
-                                                        [LIVE_SHARE_RESPONSES] = "responses",
-                                                        [LIVE_SHARE_ERRORS] = "errors"};
     if (count == 0) {
         return;
     }
     json_text_print(line, ",\"%s\":[", list);
     for (uint32_t i = first; i < first + count; i++) {
         json_text_print(line, "%s{\"name\":", i > first ? "," : "");
-        record__add_text(line, record__share_name(record->plan, i));
+        record__add_text(line, record_share_name(record->plan, i));
         for (int v = 0; v < LIVE_SHARE_VALUES; v++) {
-            json_text_print(line, ",\"%s\":%" PRIu64, KEYS[v],
+            json_text_print(line, ",\"%s\":%" PRIu64, RECORD_SHARE_KEYS[v],
                             view->shares[i][v] - record->before.shares[i][v]);
         }
         json_text_print(line, "}");

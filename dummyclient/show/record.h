@@ -26,6 +26,14 @@ struct record_moment {
                                     * watches them */
 };
 
+/* As many steps as the probe of a worker copies (play/probe.h) are shown. */
+enum { RECORD_STEPS_MAX = 64 };
+
+/* As a record has them. */
+const char *record_phase_key(enum run_phase phase);
+const char *record_share_key(enum live_share value);
+const char *record_share_name(const struct plan *plan, uint32_t share);
+
 void record_begin(struct record *record, const struct plan *plan, int64_t origin_ns);
 /* Adds the line of what has happened since the last one, with its end. */
 void record_make(struct record *record, const struct record_moment *moment, struct json_text *line);

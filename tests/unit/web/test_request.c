@@ -1,0 +1,162 @@
+/* Which requests the live page's server answers. */
+#include "unit.h"
+
+#include "web/request.h"
+
+static const struct web_rules HERE = {.host = "127.0.0.1", .name = "loadgen"};
+static const struct web_rules SECRET = {.host = "0.0.0.0", .name = "loadgen", .token = "s3cret"};
+
+static struct web_request get(const char *path)
+{
+    return (struct web_request){.method = "GET", .path = path, .host = "127.0.0.1:9900"};
+}
+
+static int judge(const struct web_request *request, const struct web_rules *rules)
+{
+    enum web_route route = WEB_ROUTES;
+    const char *reason = NULL;
+    int status = web_request_judge(request, rules, &route, &reason);
+    if (status == 200) {
+        assert_true(route < WEB_ROUTES);
+    } else {
+        assert_true(reason != NULL && reason[0] != '\0');
+    }
+    return status;
+}
+
+static void test_every_route_by_its_method(void **state)
+{
+    static const struct {
+        const char *method;
+        const char *path;
+        int status;
+    } CASES[] = {{"GET", "/", 200},         {"HEAD", "/", 200},       {"GET", "/events", 200},
+                 {"GET", "/metrics", 200},  {"GET", "/plan", 200},    {"GET", "/scenario", 200},
+                 {"POST", "/control", 200}, {"GET", "/control", 405}, {"POST", "/", 405},
+                 {"PUT", "/plan", 405},     {"GET", "/other", 404},   {"GET", "", 404},
+                 {"GET", "//", 404},        {"GET", "/plan/", 404},   {"GET", "/Plan", 404},
+                 {"DELETE", "/events", 405}};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        struct web_request request = get(CASES[i].path);
+        request.method = CASES[i].method;
+        assert_int_equal(judge(&request, &HERE), CASES[i].status);
+    }
+}
+
+/* A page of another site may have its own name point here (DNS rebinding): it is not served. */
+static void test_host_is_an_address_or_a_name_of_this_machine(void **state)
+{
+    static const char *const OWN[] = {"127.0.0.1:9900", "127.0.0.1",   "[::1]:9900",
+                                      "[::1]",          "10.1.2.3:80", "localhost:9900",
+                                      "LocalHost",      "loadgen",     "LOADGEN:9900"};
+    static const char *const OTHERS[] = {"evil.example:9900",
+                                         "evil.example",
+                                         "127.0.0.1.evil.example",
+                                         "localhost.evil.example",
+                                         "localhostx",
+                                         "localhos",
+                                         "",
+                                         ":9900",
+                                         "[::1",
+                                         "[]",
+                                         "127.0.0.1:",
+                                         "127.0.0.1:x",
+                                         "127.0.0.1:70000",
+                                         "127.0.0.1:80 evil",
+                                         "0x7f.1",
+                                         "127.1",
+                                         "localhost,evil.example"};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(OWN); i++) {
+        assert_true(web_host_is_own(OWN[i], &HERE));
+    }
+    for (size_t i = 0; i < COUNT_OF(OTHERS); i++) {
+        struct web_request request = get("/events");
+        request.host = OTHERS[i];
+        assert_int_equal(judge(&request, &HERE), 403);
+    }
+    struct web_request request = get("/events");
+    request.host = NULL;
+    assert_int_equal(judge(&request, &HERE), 403);
+    assert_false(web_host_is_own("a-name", &(struct web_rules){.host = "", .name = ""}));
+}
+
+/* A page of another site that the same browser shows. */
+static void test_origin_is_the_page_itself(void **state)
+{
+    static const struct {
+        const char *origin;
+        int status;
+    } CASES[] = {{"http://127.0.0.1:9900", 200},
+                 {NULL, 200},
+                 {"http://127.0.0.1:9901", 403},
+                 {"http://127.0.0.1", 403},
+                 {"https://127.0.0.1:9900", 403},
+                 {"http://evil.example", 403},
+                 {"http://127.0.0.1:9900.evil", 403},
+                 {"null", 403},
+                 {"", 403}};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        struct web_request request = get("/control");
+        request.method = "POST";
+        request.origin = CASES[i].origin;
+        assert_int_equal(judge(&request, &HERE), CASES[i].status);
+    }
+}
+
+static void test_control_needs_the_token_where_there_is_one(void **state)
+{
+    static const struct {
+        const char *authorization;
+        const char *query;
+        int status;
+    } CASES[] = {{NULL, NULL, 401},
+                 {"Bearer s3cret", NULL, 200},
+                 {"bearer s3cret", NULL, 401},
+                 {"Bearer s3cre", NULL, 401},
+                 {"Bearer s3cretx", NULL, 401},
+                 {"Bearer ", NULL, 401},
+                 {"Basic s3cret", NULL, 401},
+                 {NULL, "token=s3cret", 200},
+                 {NULL, "a=b&token=s3cret&c", 200},
+                 {NULL, "token=", 401},
+                 {NULL, "xtoken=s3cret", 401},
+                 {NULL, "token=s3cret2&token=s3cret", 401},
+                 {"Bearer wrong", "token=s3cret", 401}};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        struct web_request request = get("/control");
+        request.method = "POST";
+        request.authorization = CASES[i].authorization;
+        request.query = CASES[i].query;
+        assert_int_equal(judge(&request, &SECRET), CASES[i].status);
+    }
+    struct web_request reader = get("/events");
+    assert_int_equal(judge(&reader, &SECRET), 200);
+}
+
+/* A scraper may know this machine by a name that we do not. */
+static void test_token_opens_under_any_name(void **state)
+{
+    (void)state;
+    struct web_request request = get("/metrics");
+    request.host = "load.internal:9900";
+    assert_int_equal(judge(&request, &SECRET), 403);
+    request.authorization = "Bearer s3cret";
+    assert_int_equal(judge(&request, &SECRET), 200);
+    assert_int_equal(judge(&request, &HERE), 403); /* there is no token that it could know */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_route_by_its_method),
+        cmocka_unit_test(test_host_is_an_address_or_a_name_of_this_machine),
+        cmocka_unit_test(test_origin_is_the_page_itself),
+        cmocka_unit_test(test_control_needs_the_token_where_there_is_one),
+        cmocka_unit_test(test_token_opens_under_any_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
