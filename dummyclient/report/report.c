@@ -315,8 +315,10 @@ struct cJSON *report_to_json(const struct plan *plan, struct run *run,
     }
     struct cJSON *object = cJSON_GetObjectItemCaseSensitive(result, "run");
     if (object != NULL && run->t0_ns != TIME_NEVER_NS) {
-        /* Where the measuring begins and ends in the series' time. */
-        int64_t window_at_ns = run->t0_ns + plan->scenario->load.warmup_ns - run->origin_ns;
+        /* Where the measuring begins and ends in the series' time. The window of a run that ended
+         * in its warm-up is empty, and stands where the run ended: nothing was due behind that. */
+        int64_t opens_ns = run->t0_ns + plan->scenario->load.warmup_ns;
+        int64_t window_at_ns = time_earlier_ns(opens_ns, run->stop_ns) - run->origin_ns;
         json_add_i64(object, "t0_ns", run->t0_ns - run->origin_ns);
         json_add_i64(object, "window_start_ns", window_at_ns);
         json_add_i64(object, "window_end_ns", window_at_ns + run->window_ns);

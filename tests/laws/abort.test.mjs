@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { dueBetween, stagesOf } from './plan_model.mjs';
 import { playCase } from './player.mjs';
 import { PAIR_FRAMING } from './servers.mjs';
 
@@ -59,3 +60,19 @@ test('one that holds, to the last count, ends nothing', { timeout: 3600000 }, as
     assert.equal(Number(play.result.errors.mismatch), ROWS / 2);
   }
 });
+
+test('a run that ends in its warm-up has an empty window, there where it ended',
+  { timeout: 3600000 }, async () => {
+    const scenario = { name: 'early', target: { host: '127.0.0.1', port: 7777 },
+      load: { connections: 2, rate: '60/s', warmup: '50s', duration: `${PLAN_S}s`, drain: '1s' },
+      data: { rows: { file: 'rows.csv', pick: 'sequential', when_out: 'stop' } },
+      behaviors: [GONE] };
+    const play = await playCase({ servers: [{ kind: 'echo' }], framing: PAIR_FRAMING, scenario,
+      files: { 'rows.csv': 'number\n1\n2\n3\n4\n' } }, { threads: 1 });
+    const { run, rate, series } = play.result;
+    assert.equal(Number(rate.window_ns), 0, play.said);
+    assert.equal(run.window_start_ns, run.window_end_ns);
+    assert.ok(window_ns(play.result) < 50e9, 'the window stands where the run did not come to');
+    const due = series.reduce((all, entry) => all + Number(entry.due), 0);
+    assert.equal(due, dueBetween(stagesOf(scenario.load), 0, window_ns(play.result)));
+  });
