@@ -13,7 +13,9 @@
 enum {
     CONSOLE_NOTE_BYTES_MAX = 96,
     CONSOLE_LINE_BYTES_MAX = 640,
-    CONSOLE_WAITING_BYTES_MAX = 1 << 20
+    CONSOLE_WAITING_BYTES_MAX = 1 << 20,
+    CONSOLE_LINES_BYTES_MAX = 64 * 1024,
+    CONSOLE_LAST_BYTES_MAX = 4 * 1024
 };
 
 static const int64_t CONSOLE_TERMINAL_EVERY_NS = 1 * NS_PER_S;
@@ -24,15 +26,137 @@ struct console__frame {
     struct screen_moment moment;
     struct live_view now;
     struct live_view before;
+    struct screen_history history;
 };
 
+static const char CONSOLE_TAKE_WHOLE[] = "\x1b[?1049h";
+static const char CONSOLE_GIVE_BACK[] = "\x1b[H\x1b[J\x1b[?1049l";
+static const char CONSOLE_HOME[] = "\x1b[H";
+static const char CONSOLE_CLEAR_BELOW[] = "\x1b[J";
+
 /* What the terminal shows. Used by the outlet's thread only, which may outlive the console if the
- * terminal is stopped. */
+ * terminal is stopped.
+ *
+ * Where the terminal can be had whole, the screen has it for itself (the alternate screen of
+ * xterm), and what was there comes back at the end: an inline screen leaves parts of itself in the
+ * scroll-back when the window gets smaller. Lines that are printed meanwhile go to where they
+ * belong, above the prompt, once a second; the last ones are shown below the screen. */
 static struct console__shown {
-    struct screen_style style;
+    struct canvas_style style;
     bool terminal;
-    struct screen_shape shape; /* of the present screen; the cursor is behind it */
+    bool can_whole;
+    bool has_whole;
+    struct canvas_shape shape; /* of an inline screen; the cursor is at its end */
+    char lines[CONSOLE_LINES_BYTES_MAX];
+    size_t lines_bytes;                /* of them, those that are not printed yet */
+    char last[CONSOLE_LAST_BYTES_MAX]; /* the last ones, printed or not */
+    char output[CONSOLE_LINES_BYTES_MAX + CANVAS_BYTES_MAX + 64];
+    size_t output_bytes;
 } console__shown;
+
+static void console__draw_text(struct console__shown *shown, const struct console__frame *frame,
+                               char text[CANVAS_BYTES_MAX])
+{
+    struct screen_moment moment = frame->moment;
+    moment.now = &frame->now;
+    moment.before = &frame->before;
+    moment.history = &frame->history;
+    moment.log = shown->can_whole ? shown->last : NULL;
+    shown->style.columns = terminal_columns();
+    shown->style.rows = terminal_rows();
+    screen_draw(&moment, &shown->style, text, &shown->shape);
+}
+
+/* -------- the terminal as a whole -------- */
+
+static void console__append(struct console__shown *shown, const char *text, size_t bytes)
+{
+    memcpy(shown->output + shown->output_bytes, text, bytes);
+    shown->output_bytes += bytes;
+}
+
+static void console__append_text(struct console__shown *shown, const char *text)
+{
+    console__append(shown, text, strlen(text));
+}
+
+/* One write: a terminal shows nothing of what is between. */
+static void console__flush(struct console__shown *shown, struct sink *sink)
+{
+    sink_write(sink, shown->output, shown->output_bytes, NULL);
+    shown->output_bytes = 0;
+}
+
+/* The lines that wait go to where they stay. */
+static void console__append_lines(struct console__shown *shown)
+{
+    if (shown->has_whole) {
+        console__append_text(shown, CONSOLE_GIVE_BACK);
+        shown->has_whole = false;
+    }
+    console__append(shown, shown->lines, shown->lines_bytes);
+    shown->lines_bytes = 0;
+}
+
+/* Keeps the end of what was printed, in whole lines. */
+static void console__keep_last(struct console__shown *shown, const char *text, size_t bytes)
+{
+    size_t room = sizeof shown->last - 1;
+    if (bytes > room) {
+        text += bytes - room;
+        bytes = room;
+    }
+    size_t kept = strlen(shown->last);
+    size_t dropped = kept + bytes > room ? kept + bytes - room : 0;
+    memmove(shown->last, shown->last + dropped, kept - dropped);
+    memcpy(shown->last + kept - dropped, text, bytes);
+    shown->last[kept - dropped + bytes] = '\0';
+}
+
+static void console__take_lines(struct console__shown *shown, struct sink *sink, const char *text,
+                                size_t bytes)
+{
+    console__keep_last(shown, text, bytes);
+    while (bytes > 0) {
+        size_t room = sizeof shown->lines - shown->lines_bytes;
+        size_t part = bytes < room ? bytes : room;
+        memcpy(shown->lines + shown->lines_bytes, text, part);
+        shown->lines_bytes += part;
+        text += part;
+        bytes -= part;
+        if (shown->lines_bytes == sizeof shown->lines) {
+            console__append_lines(shown);
+            console__flush(shown, sink);
+        }
+    }
+}
+
+static void console__write_whole(struct console__shown *shown, struct sink *sink, const char *text,
+                                 size_t bytes, const struct console__frame *frame)
+{
+    bool ends = text == NULL && frame == NULL;
+    if (bytes > 0) {
+        console__take_lines(shown, sink, text, bytes);
+    }
+    if (ends || shown->lines_bytes > 0) {
+        if (!ends && frame == NULL && shown->has_whole) {
+            return; /* with the next screen */
+        }
+        console__append_lines(shown);
+    }
+    if (frame != NULL) {
+        static char screen[CANVAS_BYTES_MAX];
+        console__draw_text(shown, frame, screen);
+        console__append_text(shown, shown->has_whole ? "" : CONSOLE_TAKE_WHOLE);
+        console__append_text(shown, CONSOLE_HOME);
+        console__append_text(shown, screen);
+        console__append_text(shown, CONSOLE_CLEAR_BELOW);
+        shown->has_whole = true;
+    }
+    console__flush(shown, sink);
+}
+
+/* -------- a part of the terminal -------- */
 
 /* Removes the screen, so that something else can be printed. */
 static void console__clear(struct console__shown *shown, struct sink *sink)
@@ -47,20 +171,14 @@ static void console__clear(struct console__shown *shown, struct sink *sink)
 static void console__draw(struct console__shown *shown, struct sink *sink,
                           const struct console__frame *frame)
 {
-    char text[SCREEN_BYTES_MAX];
-    struct screen_moment moment = frame->moment;
-    moment.now = &frame->now;
-    moment.before = &frame->before;
-    shown->style.columns = terminal_columns();
-    shown->style.rows = terminal_rows();
-    struct screen_shape shape;
-    screen_draw(&moment, &shown->style, text, &shape);
-    if (shown->shape.lines_count > 0) {
-        terminal_go_up(sink, screen_rows_up(&shown->shape, shown->style.columns));
+    static char text[CANVAS_BYTES_MAX];
+    struct canvas_shape before = shown->shape;
+    console__draw_text(shown, frame, text);
+    if (before.lines_count > 0) {
+        terminal_go_up(sink, screen_rows_up(&before, shown->style.columns));
     }
     sink_write(sink, text, strlen(text), NULL);
     terminal_clear_below(sink); /* a narrower window may have wrapped the previous screen */
-    shown->shape = shape;
 }
 
 /* The outlet's thread. */
@@ -68,6 +186,10 @@ static void console__write(void *context, struct sink *sink, const char *text, s
                            const void *frame)
 {
     struct console__shown *shown = context;
+    if (shown->can_whole) {
+        console__write_whole(shown, sink, text, bytes, frame);
+        return;
+    }
     if (bytes > 0 || frame == NULL) {
         console__clear(shown, sink);
     }
@@ -85,10 +207,12 @@ bool console_open(struct console *console, const struct plan *plan, bool enabled
     /* https://no-color.org: present and not empty. */
     const char *no_color = getenv("NO_COLOR");
     struct console__shown *shown = &console__shown;
-    struct screen_style *style = &shown->style;
-    *console = (struct console){.plan = plan, .enabled = enabled, .printed_ns = now_ns};
+    struct canvas_style *style = &shown->style;
+    *console = (struct console){
+        .plan = plan, .enabled = enabled, .origin_ns = now_ns, .printed_ns = now_ns};
     if (enabled) {
         shown->terminal = terminal_setup(&style->sequences);
+        shown->can_whole = shown->terminal && style->sequences && terminal_has_whole();
         if (plan->options->screen && !shown->terminal) {
             shown->terminal = true;
             style->sequences = true; /* the user says that a terminal reads it */
@@ -145,10 +269,14 @@ void console_tick(struct console *console, enum run_phase phase, int64_t run_ns,
     frame.moment = (struct screen_moment){.plan = console->plan,
                                           .phase = phase,
                                           .run_ns = run_ns,
+                                          .origin_ns = now_ns - console->origin_ns,
                                           .passed_ns = passed_ns,
                                           .now = &frame.now,
-                                          .before = &frame.before};
+                                          .before = &frame.before,
+                                          .keys = console->keys};
     if (console->terminal) {
+        screen_remember(&console->history, &frame.moment);
+        frame.history = console->history;
         outlet_show(console->outlet, &frame);
     } else {
         char line[CONSOLE_LINE_BYTES_MAX / 2];

@@ -1,6 +1,6 @@
-/* The live display, on standard error: on a terminal a screen, redrawn once a second; elsewhere
- * a line every few seconds; and the lines of log steps. A separate thread writes: a stopped
- * terminal does not block the supervisor, whose thread calls these. */
+/* The live display, on standard error: on a terminal a screen, redrawn once a second, that is gone
+ * at the end; elsewhere a line every few seconds; and the lines of log steps. A separate thread
+ * writes: a stopped terminal does not block the supervisor, whose thread calls these. */
 #pragma once
 
 #include "figures/live.h"
@@ -13,8 +13,11 @@ struct console {
     const struct plan *plan;
     bool enabled;
     bool terminal;
+    const char *keys; /* what keys do, for the screen's last line; NULL: none do anything */
+    int64_t origin_ns;
     int64_t printed_ns;
     struct live_view before; /* as of the last screen or line */
+    struct screen_history history;
     struct outlet *outlet;
     uint64_t left_out; /* lines that did not fit */
 };
@@ -25,7 +28,8 @@ bool console_open(struct console *console, const struct plan *plan, bool enabled
 /* Shows what is due. run_ns: since t0 (connecting: since the origin). */
 void console_tick(struct console *console, enum run_phase phase, int64_t run_ns,
                   const struct live_view *view, int64_t now_ns);
-/* A line, printed above the screen; without its end. Counted where there is no room for it.
+/* A line, without its end: it stays in the terminal (while the screen is there, it is also shown
+ * below it). Counted where there is no room for it.
  * console: a struct console (logbook_print() takes this as it is). */
 void console_print(void *console, const char *line);
 /* Writes what is pending, within the time limit, and removes the screen. */

@@ -6,22 +6,24 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char SCREEN_RED[] = "\x1b[31m";
-static const char SCREEN_YELLOW[] = "\x1b[33m";
-static const char SCREEN_PLAIN[] = "\x1b[0m";
-static const char SCREEN_CLEAR_LINE[] = "\x1b[K";
+enum {
+    SCREEN_NAME_BYTES_MAX = 21,
+    SCREEN_BAR_MIN = 10,
+    SCREEN_BAR_MAX = 100,
+    SCREEN_ROWS_UNKNOWN = 16, /* drawn where the number of rows is not known */
+    SCREEN_FAILURES = 5,
+    SCREEN_UNANSWERED = 3 /* requests without reply that are named */
+};
 
+/* A block is drawn where its rows fit, in the order of their ranks. Lists use the rows that are
+ * left: at most rows_max. */
 struct screen {
     const struct screen_moment *moment;
-    const struct screen_style *style;
-    char *text;
-    size_t used_bytes;
-    struct screen_shape *shape;
-    bool one; /* a single line, which has no end */
+    struct canvas canvas;
+    int rows_max;
 };
 
 /* The counters that game-server dummies are judged by. */
@@ -46,7 +48,8 @@ static struct screen_counters screen__count(const struct live_view *view)
     /* Numbers of one moment may be a little apart. */
     uint64_t timeouts = errors[ERROR_KIND_RESPONSE_TIMEOUT];
     counters.unanswered =
-        timeouts > counters.setup_unanswered ? timeouts - counters.setup_unanswered : 0;
+        errors[ERROR_KIND_RESPONSE_LOST] +
+        (timeouts > counters.setup_unanswered ? timeouts - counters.setup_unanswered : 0);
     uint64_t all = counters_errors_sum(&view->counters);
     uint64_t shown = counters.connect_fail + counters.unexpected_disconnect +
                      counters.setup_unanswered + counters.unanswered + counters.packet_error;
@@ -54,109 +57,25 @@ static struct screen_counters screen__count(const struct live_view *view)
     return counters;
 }
 
-static int screen__columns(const struct screen *screen)
+static bool screen__is_playing(const struct screen_moment *moment)
 {
-    int columns = screen->style->columns - 1;
-    return columns < SCREEN_COLUMNS_MAX ? columns : SCREEN_COLUMNS_MAX;
+    return moment->phase == PHASE_WARMUP || moment->phase == PHASE_RUNNING;
 }
 
-/* The columns of the letter that begins here: 0 for bytes that continue one. Most of those of four
- * bytes, and of three from U+1100 to U+115F and from U+2E80 to U+FFEF, take two (Unicode Standard
- * Annex 11); to take one of the others for wide does no harm. */
-static int screen__letter_columns(const char *at)
+static const struct pacing *screen__pacing(const struct screen_moment *moment)
 {
-    unsigned char first = (unsigned char)at[0];
-    unsigned char second = first == '\0' ? 0 : (unsigned char)at[1];
-    bool wide = first >= 0xF0 || (first == 0xE1 && (second == 0x84 || second == 0x85)) ||
-                (first == 0xE2 && second >= 0xBA) || (first >= 0xE3 && first < 0xF0);
-    return (first & 0xC0) == 0x80 ? 0 : wide ? 2 : 1;
+    return &moment->plan->course.pacing;
 }
 
-/* How much of a line fits, in columns as a terminal counts. A line that is too long ends behind a
- * whole item: a number that is cut is a wrong one. */
-static size_t screen__fitting_bytes(const struct screen *screen, const char *line,
-                                    int *columns_used)
+static uint64_t screen__rate(const struct screen_moment *moment, uint64_t amount)
 {
-    int columns_max = screen__columns(screen);
-    size_t whole_bytes = 0;
-    size_t bytes = 0;
-    int whole_columns = 0;
-    int columns = 0;
-    for (; line[bytes] != '\0'; bytes++) {
-        if ((line[bytes] == ',' || line[bytes] == ';' || line[bytes] == ' ') &&
-            line[bytes + 1] == ' ') {
-            whole_bytes = bytes;
-            whole_columns = columns;
-        }
-        columns += screen__letter_columns(line + bytes);
-        if (columns > columns_max) {
-            columns -= screen__letter_columns(line + bytes);
-            *columns_used = whole_bytes > 0 ? whole_columns : columns;
-            return whole_bytes > 0 ? whole_bytes : bytes;
-        }
-    }
-    *columns_used = columns;
-    return bytes;
-}
-
-static void screen__put(struct screen *screen, const char *color, const char *line)
-{
-    struct screen_shape *shape = screen->shape;
-    if (shape->lines_count == SCREEN_LINES_MAX) {
-        return;
-    }
-    bool colored = color != NULL && screen->style->color;
-    bool sequences = screen->style->sequences;
-    int columns;
-    size_t bytes = screen__fitting_bytes(screen, line, &columns);
-    int spaces = sequences ? 0 : screen__columns(screen) - columns;
-    int length = snprintf(screen->text + screen->used_bytes, SCREEN_BYTES_MAX - screen->used_bytes,
-                          "%s%.*s%*s%s%s%s", colored ? color : "", (int)bytes, line, spaces, "",
-                          colored ? SCREEN_PLAIN : "", sequences ? SCREEN_CLEAR_LINE : "",
-                          screen->one ? "" : "\n");
-    screen->used_bytes += (size_t)length;
-    shape->columns[shape->lines_count++] = columns + spaces;
-}
-
-static ERROR_PRINTF(3, 4) void screen__print(struct screen *screen, const char *color,
-                                             const char *format, ...)
-{
-    char line[512];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    printable_text(line, line, sizeof line); /* names come from a scenario */
-    for (char *at = line; *at != '\0' && !screen->style->utf8; at++) {
-        *at = (unsigned char)*at < 0x80 ? *at : '?'; /* some bytes of UTF-8 would be commands */
-    }
-    screen__put(screen, color, line);
-}
-
-/* Items on as many lines as they need; those after the first are indented. Plain ASCII. */
-static void screen__put_items(struct screen *screen, const char *color, int indent,
-                              const char *label, const char *const *items, int items_count,
-                              const char *separator)
-{
-    char line[512];
-    int length = snprintf(line, sizeof line, "%-*s", indent, label);
-    for (int i = 0; i < items_count; i++) {
-        int wanted = (int)(strlen(items[i]) + strlen(separator));
-        if (i > 0 && length + wanted > screen__columns(screen)) {
-            screen__put(screen, color, line);
-            length = snprintf(line, sizeof line, "%-*s", indent, "");
-        } else if (i > 0) {
-            length += snprintf(line + length, sizeof line - (size_t)length, "%s", separator);
-        }
-        length += snprintf(line + length, sizeof line - (size_t)length, "%s", items[i]);
-    }
-    screen__put(screen, color, line);
+    return (uint64_t)((double)amount * (double)NS_PER_S / (double)moment->passed_ns + 0.5);
 }
 
 static uint64_t screen__per_second(const struct screen_moment *moment, enum total_kind kind)
 {
-    uint64_t amount = moment->now->counters.totals[kind] - moment->before->counters.totals[kind];
-    return (uint64_t)((double)amount * (double)NS_PER_S / (double)moment->passed_ns + 0.5);
+    return screen__rate(moment,
+                        moment->now->counters.totals[kind] - moment->before->counters.totals[kind]);
 }
 
 static const char *screen__seconds(int64_t time_ns, char text[UNITS_TEXT_BYTES_MAX])
@@ -177,9 +96,8 @@ static const char *screen__seconds(int64_t time_ns, char text[UNITS_TEXT_BYTES_M
 static void screen__phase(const struct screen_moment *moment, char *text, size_t bytes)
 {
     static const char *const WORDS[] = {"connecting", "warm-up", "running", "draining", "ended"};
-    const struct pacing *pacing = &moment->plan->course.pacing;
-    bool playing = moment->phase == PHASE_WARMUP || moment->phase == PHASE_RUNNING;
-    if (!playing || pacing->stages_count < 2) {
+    const struct pacing *pacing = screen__pacing(moment);
+    if (!screen__is_playing(moment) || pacing->stages_count < 2) {
         snprintf(text, bytes, "%s", WORDS[moment->phase]);
         return;
     }
@@ -191,58 +109,149 @@ static void screen__phase(const struct screen_moment *moment, char *text, size_t
              pacing->stages_count);
 }
 
-static void screen__title(struct screen *screen)
+/* "running, stage 2 of 3, 12 s of 30 s" */
+static void screen__progress(const struct screen_moment *moment, char *text, size_t bytes)
 {
-    const struct screen_moment *moment = screen->moment;
-    const struct plan *plan = moment->plan;
     char phase[64];
-    char name[64];
     char passed[UNITS_TEXT_BYTES_MAX];
     char whole[UNITS_TEXT_BYTES_MAX];
-    char time[4 * UNITS_TEXT_BYTES_MAX];
+    bool playing = screen__is_playing(moment);
     screen__phase(moment, phase, sizeof phase);
-    snprintf(name, sizeof name, "%.20s", plan->scenario->name);
-    if (moment->phase == PHASE_WARMUP || moment->phase == PHASE_RUNNING) {
-        snprintf(time, sizeof time, "%s of %s", screen__seconds(moment->run_ns, passed),
-                 screen__seconds(plan->duration_ns, whole));
-    } else {
-        snprintf(time, sizeof time, "%s", screen__seconds(moment->run_ns, passed));
-    }
+    snprintf(text, bytes, "%s, %s%s%s", phase, screen__seconds(moment->run_ns, passed),
+             playing ? " of " : "",
+             playing ? screen__seconds(moment->plan->duration_ns, whole) : "");
+}
+
+/* The name of the scenario and the target, where there is room for them on the line. */
+static void screen__title(struct screen *screen)
+{
+    const struct plan *plan = screen->moment->plan;
+    char progress[128];
+    char name[SCREEN_NAME_BYTES_MAX];
+    char target[SCREEN_NAME_BYTES_MAX + 3];
     char ranks[UNITS_TEXT_BYTES_MAX + 16] = "";
+    char whole[256];
+    struct canvas_items items = {.count = 0};
+    screen__progress(screen->moment, progress, sizeof progress);
+    printable_text(plan->scenario->name, name, sizeof name);
+    printable_text(plan->targets[0].name, target, sizeof target);
     if (plan->ranks > 1) {
         snprintf(ranks, sizeof ranks, ", %" PRIu32 " ranks", plan->ranks);
     }
-    screen__print(screen, NULL, "%s, %.23s%s: %s, %s", name, plan->targets[0].name, ranks, phase,
-                  time);
+    snprintf(whole, sizeof whole, "%s, %s%s: %s", name, target, ranks, progress);
+    if (canvas_width(whole) > canvas_columns(&screen->canvas)) {
+        snprintf(whole, sizeof whole, "%s: %s", name, progress);
+    }
+    if (canvas_width(whole) > canvas_columns(&screen->canvas)) {
+        snprintf(whole, sizeof whole, "%s", progress);
+    }
+    canvas_add(&items, "%s", whole);
+    canvas_put(&screen->canvas, CANVAS_PLAIN, "", &items);
 }
 
 static void screen__bar(struct screen *screen)
 {
     const struct screen_moment *moment = screen->moment;
     const struct plan *plan = moment->plan;
-    const char *full = screen->style->utf8 ? "\xE2\x96\x88" : "#";  /* U+2588 */
-    const char *empty = screen->style->utf8 ? "\xE2\x96\x91" : "-"; /* U+2591 */
+    bool utf8 = screen->canvas.style->utf8;
+    const char *full = utf8 ? "\xE2\x96\x88" : "#";  /* U+2588 */
+    const char *empty = utf8 ? "\xE2\x96\x91" : "-"; /* U+2591 */
     double share = moment->phase == PHASE_CONNECTING
                        ? (double)moment->now->gauges[LIVE_SETTLED] / (double)plan->connections
-                   : moment->phase == PHASE_DRAINING || moment->phase == PHASE_ENDED
-                       ? 1
-                       : (double)moment->run_ns / (double)plan->duration_ns;
+                   : screen__is_playing(moment) ? (double)moment->run_ns / (double)plan->duration_ns
+                                                : 1;
     share = share < 0 ? 0 : share > 1 ? 1 : share;
-    char left[UNITS_TEXT_BYTES_MAX + 8] = "";
-    if (moment->phase == PHASE_WARMUP || moment->phase == PHASE_RUNNING) {
+    char left[UNITS_TEXT_BYTES_MAX + 16] = "";
+    int bytes = snprintf(left, sizeof left, " %d%%", (int)(share * 100 + 0.5));
+    if (screen__is_playing(moment)) {
         char text[UNITS_TEXT_BYTES_MAX];
-        snprintf(left, sizeof left, ", %s left",
+        snprintf(left + bytes, sizeof left - (size_t)bytes, ", %s left",
                  screen__seconds(plan->duration_ns - moment->run_ns, text));
     }
-    int cells = screen->style->columns - 22;
-    cells = cells < 10 ? 10 : cells > 100 ? 100 : cells;
-    char bar[100 * 3 + 16];
-    size_t bytes = 0;
-    for (int i = 0; i < cells; i++) {
-        bytes += (size_t)snprintf(bar + bytes, sizeof bar - bytes, "%s",
-                                  (i + 0.5) / cells <= share ? full : empty);
+    int cells = canvas_columns(&screen->canvas) - (int)strlen(" 100%, 59m 59s left");
+    cells = cells > SCREEN_BAR_MAX ? SCREEN_BAR_MAX : cells;
+    if (cells < SCREEN_BAR_MIN) {
+        return;
     }
-    screen__print(screen, NULL, "%s %3d%%%s", bar, (int)(share * 100 + 0.5), left);
+    char bar[SCREEN_BAR_MAX * 3 + sizeof left];
+    size_t used = 0;
+    for (int i = 0; i < cells; i++) {
+        used += (size_t)snprintf(bar + used, sizeof bar - used, "%s",
+                                 (i + 0.5) / cells <= share ? full : empty);
+    }
+    snprintf(bar + used, sizeof bar - used, "%s", left);
+    canvas_put_line(&screen->canvas, CANVAS_PLAIN, bar);
+}
+
+static void screen__connections(struct screen *screen)
+{
+    const uint32_t *gauges = screen->moment->now->gauges;
+    struct screen_counters counters = screen__count(screen->moment->now);
+    struct canvas_items items = {.count = 0};
+    char text[UNITS_TEXT_BYTES_MAX];
+    canvas_add(&items, "trying %s", units_format_count(gauges[LIVE_CONNECTING], text));
+    canvas_add(&items, "open %s", units_format_count(gauges[LIVE_OPEN], text));
+    canvas_add(&items, "failed %s", units_format_count(counters.connect_fail, text));
+    canvas_put(&screen->canvas, CANVAS_PLAIN, "connections", &items);
+}
+
+/* Have fewer iterations begun since the last screen than were due? By the verdict's measure, with a
+ * tolerance for chance: a Poisson draw is seldom off by three times its deviation. */
+static bool screen__is_missed(const struct screen_moment *moment)
+{
+    const struct pacing *pacing = screen__pacing(moment);
+    if (!moment->plan->open_loop || !screen__is_playing(moment)) {
+        return false;
+    }
+    uint64_t ended = moment->now->counters.totals[TOTAL_ITERATIONS] -
+                     moment->before->counters.totals[TOTAL_ITERATIONS];
+    double due = pacing_count(pacing, moment->run_ns) -
+                 pacing_count(pacing, moment->run_ns - moment->passed_ns);
+    double chance = pacing->arrival == ARRIVAL_POISSON ? 3 * sqrt(due) : 1;
+    return (double)ended < PLAN_RATE_MET * due - chance;
+}
+
+static void screen__add_rate(const struct screen_moment *moment, struct canvas_items *items,
+                             const char *behind)
+{
+    char achieved[UNITS_TEXT_BYTES_MAX];
+    char target[UNITS_TEXT_BYTES_MAX];
+    units_format_count(screen__per_second(moment, TOTAL_ITERATIONS), achieved);
+    if (moment->plan->open_loop && screen__is_playing(moment)) {
+        double target_per_s = pacing_rate_per_s(screen__pacing(moment), moment->run_ns);
+        canvas_add(items, "%s/s of %s/s%s", achieved,
+                   units_format_count((uint64_t)(target_per_s + 0.5), target), behind);
+    } else {
+        canvas_add(items, "%s/s", achieved);
+    }
+}
+
+static void screen__iterations(struct screen *screen)
+{
+    const struct screen_moment *moment = screen->moment;
+    struct canvas_items items = {.count = 0};
+    screen__add_rate(moment, &items, " wanted");
+    if (!moment->plan->open_loop) {
+        canvas_add(&items, "closed loop: as fast as replies come");
+    }
+    canvas_put(&screen->canvas, screen__is_missed(moment) ? CANVAS_YELLOW : CANVAS_PLAIN,
+               "iterations", &items);
+}
+
+static void screen__messages(struct screen *screen)
+{
+    const struct screen_moment *moment = screen->moment;
+    struct canvas_items items = {.count = 0};
+    char text[UNITS_TEXT_BYTES_MAX];
+    canvas_add(&items, "sent %s/s",
+               units_format_count(screen__per_second(moment, TOTAL_MESSAGES_SENT), text));
+    canvas_add(&items, "received %s/s",
+               units_format_count(screen__per_second(moment, TOTAL_MESSAGES_RECEIVED), text));
+    canvas_add(&items, "%s/s out",
+               units_format_bytes(screen__per_second(moment, TOTAL_BYTES_SENT), text));
+    canvas_add(&items, "%s/s in",
+               units_format_bytes(screen__per_second(moment, TOTAL_BYTES_RECEIVED), text));
+    canvas_put(&screen->canvas, CANVAS_PLAIN, "messages", &items);
 }
 
 /* No response: not a fast one. */
@@ -255,173 +264,462 @@ static const char *screen__percentile(const struct screen_moment *moment,
 }
 
 static void screen__latency(struct screen *screen, const char *label,
-                            const struct live_view *before, const char *of)
+                            const struct live_view *before)
 {
-    static const double PERCENTILES[] = {50, 99, 100};
-    char texts[3][UNITS_TEXT_BYTES_MAX];
-    const char *values[3];
-    for (int i = 0; i < 3; i++) {
-        values[i] = screen__percentile(screen->moment, before, PERCENTILES[i], texts[i]);
-    }
-    screen__print(screen, NULL, "%-13s p50 %-10s p99 %-10s max %-10s %s", label, values[0],
-                  values[1], values[2], of);
+    struct canvas_items items = {.count = 0};
+    char text[UNITS_TEXT_BYTES_MAX];
+    canvas_add(&items, "p99 %s", screen__percentile(screen->moment, before, 99, text));
+    canvas_add(&items, "p50 %s", screen__percentile(screen->moment, before, 50, text));
+    canvas_add(&items, "max %s", screen__percentile(screen->moment, before, 100, text));
+    canvas_put(&screen->canvas, CANVAS_PLAIN, label, &items);
 }
 
-/* Have fewer iterations begun since the last screen than were due? By the verdict's measure, with a
- * tolerance for chance: a Poisson draw is seldom off by three times its deviation. */
-static bool screen__is_missed(const struct screen_moment *moment)
+static void screen__latest(struct screen *screen)
 {
-    const struct pacing *pacing = &moment->plan->course.pacing;
-    uint64_t ended = moment->now->counters.totals[TOTAL_ITERATIONS] -
-                     moment->before->counters.totals[TOTAL_ITERATIONS];
-    double due = pacing_count(pacing, moment->run_ns) -
-                 pacing_count(pacing, moment->run_ns - moment->passed_ns);
-    double chance = pacing->arrival == ARRIVAL_POISSON ? 3 * sqrt(due) : 1;
-    return (double)ended < PLAN_RATE_MET * due - chance;
+    screen__latency(screen, "response", screen->moment->before);
 }
 
-static void screen__rate(struct screen *screen)
-{
-    const struct screen_moment *moment = screen->moment;
-    uint64_t achieved_per_s = screen__per_second(moment, TOTAL_ITERATIONS);
-    char achieved[UNITS_TEXT_BYTES_MAX];
-    char target[UNITS_TEXT_BYTES_MAX];
-    bool playing = moment->phase == PHASE_WARMUP || moment->phase == PHASE_RUNNING;
-    units_format_count(achieved_per_s, achieved);
-    if (!moment->plan->open_loop || !playing) {
-        screen__print(screen, NULL, "%-13s %s/s%s", "iterations", achieved,
-                      moment->plan->open_loop ? "" : " (closed loop: as fast as replies come)");
-        return;
-    }
-    double target_per_s = pacing_rate_per_s(&moment->plan->course.pacing, moment->run_ns);
-    screen__print(screen, screen__is_missed(moment) ? SCREEN_YELLOW : NULL,
-                  "%-13s %s/s of %s/s wanted", "iterations", achieved,
-                  units_format_count((uint64_t)(target_per_s + 0.5), target));
-}
-
-enum { SCREEN_ITEM_BYTES_MAX = 64 + 2 * UNITS_TEXT_BYTES_MAX };
-
-static void screen__traffic(struct screen *screen)
-{
-    const struct screen_moment *moment = screen->moment;
-    char texts[4][UNITS_TEXT_BYTES_MAX];
-    char messages[SCREEN_ITEM_BYTES_MAX];
-    char bytes[SCREEN_ITEM_BYTES_MAX];
-    snprintf(messages, sizeof messages, "sent %s/s, received %s/s",
-             units_format_count(screen__per_second(moment, TOTAL_MESSAGES_SENT), texts[0]),
-             units_format_count(screen__per_second(moment, TOTAL_MESSAGES_RECEIVED), texts[1]));
-    snprintf(bytes, sizeof bytes, "%s/s out, %s/s in",
-             units_format_bytes(screen__per_second(moment, TOTAL_BYTES_SENT), texts[2]),
-             units_format_bytes(screen__per_second(moment, TOTAL_BYTES_RECEIVED), texts[3]));
-    screen__put_items(screen, NULL, 14, "messages", (const char *const[]){messages, bytes}, 2,
-                      "; ");
-}
-
-static void screen__errors(struct screen *screen, const struct screen_counters *counters)
-{
-    enum { PER_LINE = 3, LINES = 2 };
-    const struct plan *plan = screen->moment->plan;
-    char unanswered[48] = "no reply";
-    if (plan->steps_count == 1) {
-        snprintf(unanswered, sizeof unanswered, "no reply to %.20s", plan->step_names[0]);
-        printable_text(unanswered, unanswered, sizeof unanswered);
-    }
-    const struct {
-        const char *name;
-        uint64_t count;
-    } all[LINES][PER_LINE] = {{{"connect fail", counters->connect_fail},
-                               {"unexpected disconnect", counters->unexpected_disconnect},
-                               {"no reply in setup", counters->setup_unanswered}},
-                              {{unanswered, counters->unanswered},
-                               {"packet error", counters->packet_error},
-                               {"other errors", counters->other}}};
-    for (int line = 0; line < LINES; line++) {
-        char texts[PER_LINE][SCREEN_ITEM_BYTES_MAX];
-        const char *items[PER_LINE];
-        bool any = false;
-        for (int i = 0; i < PER_LINE; i++) {
-            char count[UNITS_TEXT_BYTES_MAX];
-            snprintf(texts[i], sizeof texts[i], "%s %s", all[line][i].name,
-                     units_format_count(all[line][i].count, count));
-            items[i] = texts[i];
-            any |= all[line][i].count > 0;
-        }
-        screen__put_items(screen, any ? SCREEN_RED : NULL, 0, "", items, PER_LINE, ", ");
-    }
-}
-
-static void screen__connections(struct screen *screen, const struct screen_counters *counters)
-{
-    const uint32_t *gauges = screen->moment->now->gauges;
-    char texts[3][UNITS_TEXT_BYTES_MAX];
-    screen__print(screen, NULL, "%-13s trying %s, open %s, failed %s", "connections",
-                  units_format_count(gauges[LIVE_CONNECTING], texts[0]),
-                  units_format_count(gauges[LIVE_OPEN], texts[1]),
-                  units_format_count(counters->connect_fail, texts[2]));
-}
-
-/* From the whole screen to the one line that fits every terminal. */
-enum screen__detail { SCREEN_ALL, SCREEN_MOST, SCREEN_SOME, SCREEN_ONE };
-
-static void screen__draw(struct screen *screen, enum screen__detail detail)
+static void screen__so_far(struct screen *screen)
 {
     static const struct live_view nothing;
-    const struct screen_moment *moment = screen->moment;
-    struct screen_counters counters = screen__count(moment->now);
-    *screen->shape = (struct screen_shape){.ended = detail != SCREEN_ONE};
-    screen->used_bytes = 0;
-    screen->text[0] = '\0';
-    screen->one = detail == SCREEN_ONE;
-    if (detail == SCREEN_ONE) {
-        char line[256];
-        screen_line(moment, line, sizeof line);
-        screen__put(screen, NULL, line + strspn(line, " "));
-        return;
+    screen__latency(screen, "so far", &nothing);
+}
+
+static enum canvas_color screen__color_of(uint64_t errors)
+{
+    return errors > 0 ? CANVAS_RED : CANVAS_PLAIN;
+}
+
+static void screen__errors_sum(struct screen *screen)
+{
+    uint64_t errors = counters_errors_sum(&screen->moment->now->counters);
+    struct canvas_items items = {.count = 0};
+    char count[UNITS_TEXT_BYTES_MAX];
+    canvas_add(&items, "%s", units_format_count(errors, count));
+    canvas_put(&screen->canvas, screen__color_of(errors), "errors", &items);
+}
+
+/* Which requests got no reply, by their names: those that most often got none. */
+static void screen__add_unanswered(const struct screen_moment *moment, uint64_t all,
+                                   struct canvas_items *items)
+{
+    const struct plan *plan = moment->plan;
+    const struct live_view *now = moment->now;
+    uint64_t shown = 0;
+    bool used[LIVE_STEPS_MAX] = {false};
+    char count[UNITS_TEXT_BYTES_MAX];
+    for (int i = 0; i < SCREEN_UNANSWERED && plan->steps_count > 1; i++) {
+        uint32_t most = LIVE_STEPS_MAX;
+        for (uint32_t s = 0; s < now->steps_count && s < plan->steps_count; s++) {
+            uint64_t unanswered = now->steps[s][LIVE_STEP_UNANSWERED];
+            if (!used[s] && unanswered > 0 &&
+                (most == LIVE_STEPS_MAX || unanswered > now->steps[most][LIVE_STEP_UNANSWERED])) {
+                most = s;
+            }
+        }
+        if (most == LIVE_STEPS_MAX) {
+            break;
+        }
+        used[most] = true;
+        shown += now->steps[most][LIVE_STEP_UNANSWERED];
+        canvas_add(items, "no reply to %.40s %s", plan->step_names[most],
+                   units_format_count(now->steps[most][LIVE_STEP_UNANSWERED], count));
     }
-    screen__title(screen);
-    if (detail == SCREEN_ALL) {
-        screen__bar(screen);
-    }
-    if (detail <= SCREEN_MOST) {
-        screen__connections(screen, &counters);
-    }
-    screen__rate(screen);
-    if (detail <= SCREEN_MOST) {
-        screen__traffic(screen);
-    }
-    screen__latency(screen, "response", moment->before, "last second");
-    if (detail == SCREEN_ALL) {
-        screen__latency(screen, "", &nothing, "so far");
-        screen__errors(screen, &counters);
-    } else {
-        char count[UNITS_TEXT_BYTES_MAX];
-        uint64_t errors = counters_errors_sum(&moment->now->counters);
-        screen__print(screen, errors > 0 ? SCREEN_RED : NULL, "%-13s %s", "errors",
-                      units_format_count(errors, count));
+    if (shown == 0 || all > shown) {
+        bool single = plan->steps_count == 1;
+        canvas_add(items, "no reply%s%.40s %s",
+                   single      ? " to "
+                   : shown > 0 ? " to others"
+                               : "",
+                   single ? plan->step_names[0] : "",
+                   units_format_count(all > shown ? all - shown : 0, count));
     }
 }
 
-int screen_draw(const struct screen_moment *moment, const struct screen_style *style,
-                char text[SCREEN_BYTES_MAX], struct screen_shape *shape)
+static void screen__errors(struct screen *screen)
 {
-    struct screen screen = {.moment = moment, .style = style, .text = text, .shape = shape};
-    int rows_max = style->rows > 0 ? style->rows - 1 : SCREEN_LINES_MAX;
-    int detail = SCREEN_ALL;
-    screen__draw(&screen, SCREEN_ALL);
-    while (shape->lines_count > rows_max && detail < SCREEN_ONE) {
-        screen__draw(&screen, (enum screen__detail)++ detail);
+    struct screen_counters counters = screen__count(screen->moment->now);
+    uint64_t all = counters_errors_sum(&screen->moment->now->counters);
+    struct canvas_items items = {.count = 0};
+    char count[UNITS_TEXT_BYTES_MAX];
+    canvas_add(&items, "connect fail %s", units_format_count(counters.connect_fail, count));
+    canvas_add(&items, "unexpected disconnect %s",
+               units_format_count(counters.unexpected_disconnect, count));
+    canvas_add(&items, "no reply in setup %s",
+               units_format_count(counters.setup_unanswered, count));
+    screen__add_unanswered(screen->moment, counters.unanswered, &items);
+    canvas_add(&items, "packet error %s", units_format_count(counters.packet_error, count));
+    canvas_add(&items, "other errors %s", units_format_count(counters.other, count));
+    char label[UNITS_TEXT_BYTES_MAX + 8];
+    snprintf(label, sizeof label, "errors %s", units_format_count(all, count));
+    canvas_put(&screen->canvas, screen__color_of(all), label, &items);
+}
+
+/* A letter per second, the present one at the right; nothing (a space) where there was nothing. */
+static void screen__spark(struct screen *screen, const char *label, const uint64_t *values,
+                          const char *most_text, uint64_t most)
+{
+    static const char *const BLOCKS[] = {"\xE2\x96\x81", "\xE2\x96\x82", "\xE2\x96\x83",
+                                         "\xE2\x96\x84", "\xE2\x96\x85", "\xE2\x96\x86",
+                                         "\xE2\x96\x87", "\xE2\x96\x88"}; /* U+2581 .. U+2588 */
+    static const char *const LETTERS[] = {"_", ".", ":", "-", "=", "+", "*", "#"};
+    enum { LEVELS = sizeof BLOCKS / sizeof BLOCKS[0] };
+    const struct screen_history *history = screen->moment->history;
+    const char *const *levels = screen->canvas.style->utf8 ? BLOCKS : LETTERS;
+    char line[SCREEN_SECONDS * 3 + 3 * UNITS_TEXT_BYTES_MAX];
+    char behind[2 * UNITS_TEXT_BYTES_MAX];
+    int columns = canvas_columns(&screen->canvas);
+    snprintf(behind, sizeof behind, " up to %s", most_text);
+    size_t bytes = (size_t)snprintf(line, sizeof line, "%-13s ", label);
+    int cells = columns - (int)bytes - (int)strlen(behind);
+    cells = cells > SCREEN_SECONDS ? SCREEN_SECONDS : cells;
+    if (cells < SCREEN_BAR_MIN || most == 0) {
+        return;
+    }
+    for (int i = cells; i > 0; i--) {
+        /* Places that nothing was written to yet are 0. */
+        uint64_t at = history->count + SCREEN_SECONDS - (uint64_t)i;
+        uint64_t value = values[at % SCREEN_SECONDS];
+        double share = (double)value / (double)most;
+        int level = (int)(share * LEVELS);
+        level = level < 0 ? 0 : level >= LEVELS ? LEVELS - 1 : level;
+        bytes += (size_t)snprintf(line + bytes, sizeof line - bytes, "%s",
+                                  value > 0 ? levels[level] : " ");
+    }
+    snprintf(line + bytes, sizeof line - bytes, "%s", behind);
+    canvas_put_line(&screen->canvas, CANVAS_PLAIN, line);
+}
+
+static uint64_t screen__most(const uint64_t *values)
+{
+    uint64_t most = 0;
+    for (int i = 0; i < SCREEN_SECONDS; i++) {
+        most = values[i] > most ? values[i] : most;
+    }
+    return most;
+}
+
+static void screen__spark_rate(struct screen *screen)
+{
+    const struct screen_history *history = screen->moment->history;
+    if (history != NULL) {
+        uint64_t most = screen__most(history->rate_per_s);
+        char count[UNITS_TEXT_BYTES_MAX];
+        char text[UNITS_TEXT_BYTES_MAX + 4];
+        snprintf(text, sizeof text, "%s/s", units_format_count(most, count));
+        screen__spark(screen, "rate", history->rate_per_s, text, most);
+    }
+}
+
+static void screen__spark_p99(struct screen *screen)
+{
+    const struct screen_history *history = screen->moment->history;
+    if (history != NULL) {
+        uint64_t most = screen__most(history->p99_ns);
+        char text[UNITS_TEXT_BYTES_MAX];
+        screen__spark(screen, "p99", history->p99_ns, units_format_duration((int64_t)most, text),
+                      most);
+    }
+}
+
+/* A list with a headline, as long as there is room: with fewer rows than it has lines, the last one
+ * says how many more there are. */
+struct screen__list {
+    const char *headline;
+    uint32_t count;
+    void (*put)(struct screen *screen, uint32_t i);
+};
+
+static void screen__put_list(struct screen *screen, const struct screen__list *list)
+{
+    struct canvas *canvas = &screen->canvas;
+    int end = canvas->lines_count + screen->rows_max;
+    if (list->count == 0 || screen->rows_max < 2) {
+        return;
+    }
+    canvas_put_line(canvas, CANVAS_DIM, list->headline);
+    for (uint32_t i = 0; i < list->count; i++) {
+        /* How many lines it takes, drawn on nothing. */
+        struct screen probe = {.moment = screen->moment, .canvas = *canvas};
+        probe.canvas.text = NULL;
+        probe.canvas.lines_max = CANVAS_LINES_MAX;
+        list->put(&probe, i);
+        bool last = i + 1 == list->count;
+        bool fits = probe.canvas.lines_count <= end - (last ? 0 : 1);
+        if (!fits && i == 0) {
+            canvas->lines_count--; /* while lines are counted: such a list is never drawn */
+            return;
+        }
+        if (!fits) {
+            char text[UNITS_TEXT_BYTES_MAX + 16];
+            snprintf(text, sizeof text, "and %" PRIu32 " more", list->count - i);
+            canvas_put_line(canvas, CANVAS_DIM, text);
+            return;
+        }
+        list->put(screen, i);
+    }
+}
+
+static void screen__put_counted(struct screen *screen, const char *name, uint64_t per_s,
+                                uint64_t unanswered, uint64_t errors)
+{
+    struct canvas_items items = {.count = 0};
+    char text[UNITS_TEXT_BYTES_MAX];
+    canvas_add(&items, "%s/s", units_format_count(per_s, text));
+    if (unanswered > 0) {
+        canvas_add(&items, "no reply %s", units_format_count(unanswered, text));
+    }
+    if (errors > unanswered) {
+        canvas_add(&items, "%s %s", unanswered > 0 ? "other errors" : "errors",
+                   units_format_count(errors - unanswered, text));
+    }
+    canvas_put(&screen->canvas, screen__color_of(errors), name, &items);
+}
+
+static void screen__put_step(struct screen *screen, uint32_t i)
+{
+    const struct screen_moment *moment = screen->moment;
+    const uint64_t *now = moment->now->steps[i];
+    screen__put_counted(screen, moment->plan->step_names[i],
+                        screen__rate(moment, now[LIVE_STEP_REQUESTS] -
+                                                 moment->before->steps[i][LIVE_STEP_REQUESTS]),
+                        now[LIVE_STEP_UNANSWERED], now[LIVE_STEP_ERRORS]);
+}
+
+static void screen__steps(struct screen *screen)
+{
+    const struct screen_moment *moment = screen->moment;
+    uint32_t count = moment->now->steps_count;
+    count = count < moment->plan->steps_count ? count : moment->plan->steps_count;
+    screen__put_list(screen, &(struct screen__list){.headline = "by request",
+                                                    .count = count > 1 ? count : 0,
+                                                    .put = screen__put_step});
+}
+
+static void screen__put_share(struct screen *screen, const char *name, uint32_t share)
+{
+    const struct screen_moment *moment = screen->moment;
+    const uint64_t *now = moment->now->shares[share];
+    const uint64_t *before = moment->before->shares[share];
+    screen__put_counted(
+        screen, name,
+        screen__rate(moment, now[LIVE_SHARE_ITERATIONS] - before[LIVE_SHARE_ITERATIONS]), 0,
+        now[LIVE_SHARE_ERRORS]);
+}
+
+static void screen__put_target(struct screen *screen, uint32_t i)
+{
+    screen__put_share(screen, screen->moment->plan->target_names[i], i);
+}
+
+static void screen__put_behavior(struct screen *screen, uint32_t i)
+{
+    const struct plan *plan = screen->moment->plan;
+    screen__put_share(screen, plan->program->behaviors[i].name, plan->target_names_count + i);
+}
+
+static void screen__targets(struct screen *screen)
+{
+    const struct screen_moment *moment = screen->moment;
+    bool apart = moment->now->shares_count >= moment->plan->target_names_count;
+    screen__put_list(screen,
+                     &(struct screen__list){.headline = "by target",
+                                            .count = apart ? moment->plan->target_names_count : 0,
+                                            .put = screen__put_target});
+}
+
+static void screen__behaviors(struct screen *screen)
+{
+    const struct screen_moment *moment = screen->moment;
+    uint32_t count = figures_behaviors_apart(moment->plan->program->behaviors_count);
+    bool apart = moment->now->shares_count >= moment->plan->target_names_count + count;
+    screen__put_list(screen, &(struct screen__list){.headline = "by behavior",
+                                                    .count = apart ? count : 0,
+                                                    .put = screen__put_behavior});
+}
+
+static void screen__put_failure(struct screen *screen, uint32_t i)
+{
+    const struct screen_moment *moment = screen->moment;
+    const struct live_failure *failure = &moment->now->failures[i];
+    struct canvas_items items = {.count = 0};
+    char text[UNITS_TEXT_BYTES_MAX];
+    char label[UNITS_TEXT_BYTES_MAX + 8];
+    bool named = failure->step < moment->plan->steps_count;
+    snprintf(label, sizeof label, "%s ago",
+             screen__seconds(moment->origin_ns - failure->at_ns, text));
+    canvas_add(&items, "connection %" PRIu32, failure->connection);
+    canvas_add(&items, "%s%s%.40s", error_key(failure->kind), named ? " in " : "",
+               named ? moment->plan->step_names[failure->step] : "");
+    canvas_put(&screen->canvas, CANVAS_RED, label, &items);
+}
+
+static void screen__failures(struct screen *screen)
+{
+    uint32_t count = screen->moment->now->failures_count;
+    screen__put_list(
+        screen, &(struct screen__list){.headline = "last errors",
+                                       .count = count < SCREEN_FAILURES ? count : SCREEN_FAILURES,
+                                       .put = screen__put_failure});
+}
+
+static void screen__keys(struct screen *screen)
+{
+    if (screen->moment->keys != NULL) {
+        canvas_put_line(&screen->canvas, CANVAS_DIM, screen->moment->keys);
+    }
+}
+
+/* The last lines, below an empty one. */
+static void screen__log(struct screen *screen)
+{
+    const char *log = screen->moment->log;
+    size_t end = log == NULL ? 0 : strlen(log);
+    size_t from = end;
+    for (int lines = 0; lines < screen->rows_max - 1 && from > 0; lines++) {
+        from--;
+        while (from > 0 && log[from - 1] != '\n') {
+            from--;
+        }
+    }
+    if (from == end) {
+        return;
+    }
+    canvas_put_line(&screen->canvas, CANVAS_PLAIN, "");
+    while (from < end) {
+        char line[512];
+        size_t bytes = strcspn(log + from, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)bytes, log + from);
+        canvas_put_line(&screen->canvas, CANVAS_PLAIN, printable_text(line, line, sizeof line));
+        from += bytes + 1;
+    }
+}
+
+/* What does not fit is left out whole; in the order of the screen. rank: 0 is drawn first. */
+static const struct screen__block {
+    void (*draw)(struct screen *screen);
+    int rank;
+} SCREEN_BLOCKS[] = {{screen__title, 0},      {screen__bar, 7},         {screen__connections, 6},
+                     {screen__iterations, 1}, {screen__spark_rate, 10}, {screen__messages, 5},
+                     {screen__latest, 2},     {screen__spark_p99, 11},  {screen__so_far, 8},
+                     {screen__errors_sum, 3}, {screen__errors, 9},      {screen__failures, 12},
+                     {screen__steps, 14},     {screen__behaviors, 15},  {screen__targets, 16},
+                     {screen__keys, 4},       {screen__log, 13}};
+enum { SCREEN_BLOCKS_COUNT = sizeof SCREEN_BLOCKS / sizeof SCREEN_BLOCKS[0], SCREEN_NEEDED = 4 };
+
+/* How many lines a block takes where a list may have rows_max. */
+static int screen__count_rows(const struct screen *screen, int block, int rows_max)
+{
+    struct screen probe = {
+        .moment = screen->moment, .canvas = screen->canvas, .rows_max = rows_max};
+    probe.canvas.text = NULL;
+    probe.canvas.lines_max = CANVAS_LINES_MAX;
+    SCREEN_BLOCKS[block].draw(&probe);
+    return probe.canvas.lines_count;
+}
+
+static int screen__block_of_rank(int rank)
+{
+    int block = 0;
+    while (SCREEN_BLOCKS[block].rank != rank) {
+        block++;
+    }
+    return block;
+}
+
+/* What a list may have of the rows that are left: half, where others come after it. */
+static int screen__share(const struct screen *screen, int block, int rows_left)
+{
+    bool others = screen->moment->now->shares_count > 0;
+    bool halved = SCREEN_BLOCKS[block].draw == screen__log ||
+                  (SCREEN_BLOCKS[block].draw == screen__steps && others);
+    return halved ? rows_left / 2 : rows_left;
+}
+
+/* rows[i]: what block i gets, 0: it is left out. False: not even what is needed fits. */
+static bool screen__deal(const struct screen *screen, int rows[SCREEN_BLOCKS_COUNT])
+{
+    int left = screen->canvas.lines_max;
+    for (int rank = 0; rank < SCREEN_BLOCKS_COUNT; rank++) {
+        int block = screen__block_of_rank(rank);
+        int sum = screen__block_of_rank(3);
+        /* The kinds of errors take the place of their sum. */
+        bool instead = SCREEN_BLOCKS[block].draw == screen__errors;
+        int most = left + (instead ? rows[sum] : 0);
+        int wanted = screen__count_rows(screen, block, screen__share(screen, block, most));
+        rows[block] = wanted <= most ? wanted : 0;
+        if (wanted > most && rank < SCREEN_NEEDED) {
+            return false;
+        }
+        if (instead && rows[block] > 0) {
+            left += rows[sum];
+            rows[sum] = 0;
+        }
+        left -= rows[block];
+    }
+    return true;
+}
+
+/* The numbers, one behind the other, the most important ones first. */
+static void screen__compact(struct screen *screen)
+{
+    const struct screen_moment *moment = screen->moment;
+    uint64_t errors = counters_errors_sum(&moment->now->counters);
+    struct canvas_items items = {.count = 0};
+    char text[UNITS_TEXT_BYTES_MAX];
+    char phase[64];
+    screen__phase(moment, phase, sizeof phase);
+    screen__add_rate(moment, &items, "");
+    canvas_add(&items, "p99 %s", screen__percentile(moment, moment->before, 99, text));
+    canvas_add(&items, "errors %s", units_format_count(errors, text));
+    canvas_add(&items, "received %s/s",
+               units_format_count(screen__per_second(moment, TOTAL_MESSAGES_RECEIVED), text));
+    canvas_add(&items, "%.*s %s", (int)strcspn(phase, ","), phase,
+               screen__seconds(moment->run_ns, text));
+    canvas_add(&items, "open %s", units_format_count(moment->now->gauges[LIVE_OPEN], text));
+    canvas_add(&items, "p50 %s", screen__percentile(moment, moment->before, 50, text));
+    canvas_put(&screen->canvas, screen__color_of(errors), "", &items);
+}
+
+int screen_draw(const struct screen_moment *moment, const struct canvas_style *style,
+                char text[CANVAS_BYTES_MAX], struct canvas_shape *shape)
+{
+    int rows_max = style->rows > 0 ? style->rows : SCREEN_ROWS_UNKNOWN;
+    rows_max = rows_max < CANVAS_LINES_MAX ? rows_max : CANVAS_LINES_MAX;
+    struct screen screen = {
+        .moment = moment,
+        .canvas = {.style = style, .text = text, .shape = shape, .lines_max = rows_max}};
+    int rows[SCREEN_BLOCKS_COUNT] = {0};
+    text[0] = '\0';
+    shape->lines_count = 0;
+    if (!screen__deal(&screen, rows)) {
+        screen__compact(&screen);
+        return shape->lines_count;
+    }
+    for (int i = 0; i < SCREEN_BLOCKS_COUNT; i++) {
+        screen.rows_max = rows[i];
+        if (rows[i] > 0) {
+            SCREEN_BLOCKS[i].draw(&screen);
+        }
     }
     return shape->lines_count;
 }
 
-int screen_rows_up(const struct screen_shape *shape, int columns)
+int screen_rows_up(const struct canvas_shape *shape, int columns)
 {
-    int rows = shape->ended ? 0 : -1; /* the cursor is in the last line itself */
+    int rows = -1; /* the cursor is in the last line itself */
     for (int i = 0; i < shape->lines_count; i++) {
         int line_columns = shape->columns[i] > 0 ? shape->columns[i] : 1;
         rows += (line_columns + columns - 1) / columns;
     }
     return rows < 0 ? 0 : rows;
+}
+
+void screen_remember(struct screen_history *history, const struct screen_moment *moment)
+{
+    uint64_t at = history->count++ % SCREEN_SECONDS;
+    history->rate_per_s[at] = screen__per_second(moment, TOTAL_ITERATIONS);
+    history->p99_ns[at] = (uint64_t)live_percentile_ns(moment->now, moment->before, 99);
 }
 
 void screen_line(const struct screen_moment *moment, char *text, size_t bytes)
@@ -441,7 +739,7 @@ void screen_line(const struct screen_moment *moment, char *text, size_t bytes)
         return;
     }
     if (moment->plan->open_loop && moment->phase != PHASE_DRAINING) {
-        double rate_per_s = pacing_rate_per_s(&moment->plan->course.pacing, moment->run_ns);
+        double rate_per_s = pacing_rate_per_s(screen__pacing(moment), moment->run_ns);
         snprintf(target, sizeof target, " of %s",
                  units_format_count((uint64_t)(rate_per_s + 0.5), numbers[2]));
     }

@@ -1,47 +1,44 @@
-/* The live screen as text: what a run looks like at this moment, in at most SCREEN_LINES_MAX lines
- * of `columns` columns. Pure: console.c decides when and where it is shown. */
+/* The live screen as text: what a run looks like at this moment, in any number of rows and columns.
+ * Pure: console.c decides when and where it is shown. */
 #pragma once
 
 #include "figures/live.h"
 #include "plan/plan.h"
+#include "show/canvas.h"
 
-enum { SCREEN_LINES_MAX = 16, SCREEN_COLUMNS_MAX = 200, SCREEN_BYTES_MAX = 8192 };
+enum { SCREEN_SECONDS = 60 };
 
-struct screen_style {
-    int columns;    /* of the terminal; the last one stays empty */
-    int rows;       /* of it: what does not fit is left out; 0: not known, plenty */
-    bool sequences; /* ANSI sequences: lines clear what is behind them; else spaces do */
-    bool color;
-    bool utf8;
+/* The last minute, second by second. */
+struct screen_history {
+    uint64_t rate_per_s[SCREEN_SECONDS]; /* of iterations */
+    uint64_t p99_ns[SCREEN_SECONDS];     /* 0: no response */
+    uint64_t count;                      /* since the beginning; n is in place n % SECONDS */
 };
 
 /* A moment: the numbers now and as of the last one, passed_ns ago. run_ns counts from t0, from the
- * origin while connecting. */
+ * origin while connecting; origin_ns from the origin. */
 struct screen_moment {
     const struct plan *plan;
     enum run_phase phase;
     int64_t run_ns;
+    int64_t origin_ns;
     int64_t passed_ns;
     const struct live_view *now;
     const struct live_view *before;
+    const struct screen_history *history;
+    const char *keys; /* what keys do; NULL: none do anything */
+    const char *log;  /* lines that were printed last, each with its end; NULL: none */
 };
 
-/* What was drawn: to find the way back to its beginning. */
-struct screen_shape {
-    int lines_count;
-    int columns[SCREEN_LINES_MAX]; /* of each line */
-    bool ended;                    /* the last line, too: the cursor is below it */
-};
-
-/* Writes the lines, each with its line end; returns how many (9 where there is room for them). What
- * does not fit goes to the next line or is left out: a number is never cut. With less rows than
- * lines the less important lines are left out; what is left has a row below it for the cursor, or
- * is one line without an end. The cursor is at the beginning of the first; every line clears the
- * previous text. */
-int screen_draw(const struct screen_moment *moment, const struct screen_style *style,
-                char text[SCREEN_BYTES_MAX], struct screen_shape *shape);
+/* Adds the moment to the history. */
+void screen_remember(struct screen_history *history, const struct screen_moment *moment);
+/* Writes the lines, without an end behind the last; returns how many. Less important lines are left
+ * out where they do not fit; in very few rows the most important numbers follow each other. The
+ * cursor is at the beginning of the first line; every line clears the previous text. */
+int screen_draw(const struct screen_moment *moment, const struct canvas_style *style,
+                char text[CANVAS_BYTES_MAX], struct canvas_shape *shape);
 /* How many rows above the cursor the drawn text begins, given that a terminal that has become
  * narrower wraps its lines. */
-int screen_rows_up(const struct screen_shape *shape, int columns);
+int screen_rows_up(const struct canvas_shape *shape, int columns);
 /* The same in one line without colours, for logs. */
 void screen_line(const struct screen_moment *moment, char *text, size_t bytes);

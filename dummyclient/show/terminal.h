@@ -7,6 +7,8 @@
 /* Is standard error a terminal that a screen can be drawn on? *sequences: it understands ANSI
  * sequences (Windows: turned on for the console; one without them is drawn on nevertheless). */
 bool terminal_setup(bool *sequences);
+/* Of one that understands them: has it an alternate screen, and a known size? */
+bool terminal_has_whole(void);
 /* Does it show UTF-8? */
 bool terminal_is_utf8(void);
 /* Columns of standard error's terminal; 80 where that is not known. */

@@ -13,6 +13,18 @@ bool terminal_setup(bool *sequences)
     return *sequences;
 }
 
+/* terminfo(5), smcup: these have none; nor is it known of one without a name. */
+bool terminal_has_whole(void)
+{
+    static const char *const WITHOUT[] = {"linux", "vt", "ansi", "cons"};
+    const char *term = getenv("TERM");
+    bool has = term != NULL && term[0] != '\0' && terminal_rows() > 0;
+    for (size_t i = 0; i < sizeof WITHOUT / sizeof WITHOUT[0] && has; i++) {
+        has = strncmp(term, WITHOUT[i], strlen(WITHOUT[i])) != 0;
+    }
+    return has;
+}
+
 bool terminal_is_utf8(void)
 {
     /* locale(7): the first of these that is set and not empty decides. */

@@ -58,6 +58,12 @@ bool terminal_setup(bool *sequences)
     return true;
 }
 
+/* Every console that knows sequences, since Windows 10 1607. */
+bool terminal_has_whole(void)
+{
+    return terminal__sequences && terminal_rows() > 0;
+}
+
 bool terminal_is_utf8(void)
 {
     return GetConsoleOutputCP() == CP_UTF8;

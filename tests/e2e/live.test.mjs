@@ -21,8 +21,8 @@ function whyNoTerminal() {
 /** Plays 3 s on a pseudo-terminal: all that came out. */
 async function onTerminal(t, server, env) {
   const { command } = programCall('dummyclient');
-  const client = new Program('script', ['-qfec', `stty cols 80; ${command} ${ECHO} --port ` +
-    `${server.port} -c 5 -r 50 -d 3s --warmup 0s --no-strict`, '/dev/null'],
+  const client = new Program('script', ['-qfec', `stty cols 80 rows 24; ${command} ${ECHO} ` +
+    `--port ${server.port} -c 5 -r 50 -d 3s --warmup 0s --no-strict`, '/dev/null'],
   { env: { TERM: 'xterm', LC_ALL: 'C.UTF-8', NO_COLOR: '', ...env }, group: true });
   t.after(() => client.kill());
   await client.wait(RUN_TIME_MS);
@@ -38,7 +38,18 @@ test('a terminal gets a screen that is drawn over and gone at the end',
     assert.match(shown, /no reply in setup 0/);
     assert.match(shown, /\d+\/s of 50\/s wanted/);
     assert.ok(shown.includes('\u2588'), 'a bar');
-    const ups = shown.match(new RegExp(`${ESCAPE}\\[9A`, 'g'));
+    assert.equal(shown.split(`${ESCAPE}[?1049h`).length, 2, 'the alternate screen is taken once');
+    assert.equal(shown.split(`${ESCAPE}[?1049l`).length, 2, 'and given back once');
+    assert.ok(shown.indexOf(`${ESCAPE}[?1049l`) < shown.indexOf('echo against'), 'at the end');
+    await endServer(server);
+  });
+
+test('a terminal without an alternate screen: drawn over, and cleared at the end',
+  { ...LIMIT, skip: whyNoTerminal() }, async (t) => {
+    const server = await runServer(t);
+    const shown = await onTerminal(t, server, { TERM: 'linux' });
+    assert.doesNotMatch(shown, /1049/);
+    const ups = shown.match(new RegExp(`${ESCAPE}\\[\\d+A`, 'g'));
     assert.ok(ups?.length >= 2, 'it goes up to where it began');
     assert.ok(shown.lastIndexOf(`${ESCAPE}[J`) < shown.indexOf('echo against'), 'and is cleared');
     await endServer(server);
