@@ -2,7 +2,7 @@
 option(DUMMYLOAD_PORTABLE "Link the libraries in, so that the programs run on other machines" OFF)
 
 if(DUMMYLOAD_PORTABLE AND NOT WIN32)
-    # cJSON comes in as a source (FETCHCONTENT_SOURCE_DIR_CJSON); liburing has an archive.
+    # cJSON and CivetWeb come in as sources (FETCHCONTENT_SOURCE_DIR_...); liburing has an archive.
     find_library(LIBURING_ARCHIVE NAMES liburing.a HINTS ${liburing_LIBRARY_DIRS})
     if(LIBURING_ARCHIVE)
         set_target_properties(PkgConfig::liburing PROPERTIES
@@ -22,6 +22,10 @@ if(TARGET OpenSSL::SSL)
     if(OPENSSL_LICENSE)
         install(FILES "${OPENSSL_LICENSE}" DESTINATION licenses RENAME OpenSSL.txt)
     endif()
+endif()
+# The same of CivetWeb, where it was built from its source.
+if(EXISTS "${civetweb_SOURCE_DIR}/LICENSE.md")
+    install(FILES "${civetweb_SOURCE_DIR}/LICENSE.md" DESTINATION licenses RENAME CivetWeb.txt)
 endif()
 # What a user's own codec includes.
 install(FILES shared/dummyload/codec.h DESTINATION include/dummyload)

@@ -15,6 +15,7 @@ enum {
     PLAN_DESCRIPTORS_PER_WORKER = 4, /* ring or epoll, wake-up, spare */
     PLAN_TLS_BYTES = 31000,          /* what shared/tls keeps of an idle connection */
     PLAN_PROGRAM_BYTES = 24 << 20,   /* the program itself, with what a worker has besides */
+    PLAN_DESCRIPTORS_PAGE = 320,     /* of a live page: two for each thread of its server */
     PLAN_DESCRIPTORS_OWN = 16        /* standard streams, result, resolver, spare */
 };
 
@@ -255,6 +256,7 @@ static void plan__measure(struct plan *plan)
         plan->memory_max_bytes = plan->limits.memory_max_bytes;
     }
     plan->descriptors_needed = (uint64_t)plan->connections_own + PLAN_DESCRIPTORS_OWN +
+                               (plan_is_watched(plan) ? PLAN_DESCRIPTORS_PAGE : 0) +
                                (uint64_t)plan->workers_count * PLAN_DESCRIPTORS_PER_WORKER;
     uint32_t ways = plan->sources_count == 0 ? 1 : plan->sources_count;
     /* The ranks of one machine share its addresses, and so their ports. */

@@ -119,7 +119,7 @@ export function commandLine(argv, own, refused = {}) {
 const STRESS_VALUES = { '--server-cmd': 'serverCommand', '--handler': 'handler', '--model': 'model',
   '--framing': 'framing', '--server-options': 'serverOptions', '--results': 'results' };
 const STRESS_FLAGS = { '--windows': ['windows', true], '--no-page': ['page', false],
-  '--tls': ['tls', true] };
+  '--tls': ['tls', true], '--live': ['live', true] };
 const TWO_SERVERS = 'scripts/regress --duet plays two servers';
 const OWN_FOLDER = 'scripts/stress chooses the run and its folder itself (--results FOLDER says ' +
   'where)';

@@ -15,7 +15,10 @@ exit: 0 made; 1 failed; 2 bad usage`;
 async function makePackage(name, env) {
   const folder = path.join(BUILD, `package-${name}`);
   const options = ['-DDUMMYLOAD_TESTS=OFF', '-DDUMMYLOAD_PORTABLE=ON'];
-  if (env.DUMMYLOAD_CJSON) options.push(`-DFETCHCONTENT_SOURCE_DIR_CJSON=${env.DUMMYLOAD_CJSON}`);
+  for (const name of ['CJSON', 'CIVETWEB']) {
+    const source = env[`DUMMYLOAD_${name}`];
+    if (source) options.push(`-DFETCHCONTENT_SOURCE_DIR_${name}=${source}`);
+  }
   const bounds = { env, cwd: ROOT, time_ms: 900000 };
   console.log(`building build/package-${name} ...`);
   await runOk('cmake', ['--preset', name, '-B', folder, ...options], bounds);

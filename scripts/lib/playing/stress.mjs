@@ -39,6 +39,8 @@ writes client.json and server.json under results/<run>/ and prints the summary.
   --server-options 'X'   more options of our server
   --results FOLDER       where runs go (results/)
   --no-page              no HTML page
+  --live                 serve the live page of the run on a free port and say where
+                         (--listen HOST:PORT: there)
   -H HOST [-p PORT]      test a server that is already running; nothing is started
 
 Everything else goes to dummyclient; the most used:
@@ -84,6 +86,7 @@ async function playShown(options, scenario, runId, folder, server) {
   const rest = server ? [...addressArguments(peekScenario(scenario), server.port),
     ...clientWithout(options.client, ['--port'])] : [...options.client];
   rest.push(...options.secured.clientArgs);
+  if (options.live && !options.given['--listen']) rest.push('--listen', '127.0.0.1:0');
   const { windows } = options;
   const bound_ms = await clientBoundMs({ scenario, args: rest, windows });
   // The file is printed by the client, so it is as short as it can be.

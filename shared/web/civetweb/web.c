@@ -11,6 +11,7 @@
 #include "web/store.h"
 
 #include <civetweb.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -349,7 +350,10 @@ static void web__explain(const struct web *web, const char *listen, struct error
 {
     const char *number = strrchr(web->refused, ':');
     int code = number == NULL ? 0 : atoi(number + 1);
-    const char *reason = code > 0 ? error_system_text(code) : web->refused;
+    static const int WINSOCK_ADDRESS_IN_USE = 10048; /* not every Windows has words for it */
+    const char *reason = code == EADDRINUSE || code == WINSOCK_ADDRESS_IN_USE ? "the port is in use"
+                         : code > 0 ? error_system_text(code)
+                                    : web->refused;
     error_set(error,
               "--listen %s: cannot listen there: %s; give another address or port (port 0: a free "
               "one)",

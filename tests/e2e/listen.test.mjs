@@ -1,0 +1,258 @@
+// --listen: readers of a run while it plays. They come late, leave, are too many, send garbage or
+// read nothing: each gets what it may have, and the run plays as if nobody looked.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import http from 'node:http';
+import net from 'node:net';
+import path from 'node:path';
+import test from 'node:test';
+import { assertOneLine, endServer, fileFor, folderFor, LIMIT, resultOf, runClient, runServer,
+  RUN_TIME_MS, said, scenarioFile, startClient, TAME } from './harness.mjs';
+import { until } from './plain.mjs';
+
+const ECHO = fileFor(scenarioFile('echo'));
+const READERS_MAX = 128;
+
+/** A client that plays and listens: { client, port, out }. */
+async function startRun(t, { duration = '4s', args = [], listen = '127.0.0.1:0' } = {}) {
+  const server = await runServer(t);
+  const out = path.join(folderFor(t), 'client.json');
+  const client = startClient(t, [ECHO, '--port', server.port, '-c', '5', '-r', '200', '-d',
+    duration, '--listen', listen, '-o', fileFor(out), ...TAME, ...args]);
+  const [, port] = await client.line(/live page at http:\/\/\S+?:(\d+)\//, RUN_TIME_MS);
+  return { server, client, port: Number(port), out };
+}
+
+async function endRun({ client, server }) {
+  await client.wait(RUN_TIME_MS);
+  assert.equal(client.exitCode, 0, said(client));
+  await endServer(server);
+}
+
+/** One request: { status, headers, body }. */
+function ask(port, target, { method = 'GET', headers = {}, body } = {}) {
+  return new Promise((resolve, reject) => {
+    const request = http.request({ host: '127.0.0.1', port, path: target, method, headers,
+      agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk) => { text += chunk; });
+      response.on('end', () => resolve({ status: response.statusCode,
+        headers: response.headers, body: text }));
+      response.on('error', reject);
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+/** A reader of /events: { events: [{ event, id, data }], status, closed, leave() }. */
+function readEvents(t, port, headers = {}) {
+  const reader = { events: [], status: null, closed: false };
+  const request = http.get({ host: '127.0.0.1', port, path: '/events', headers, agent: false },
+    (response) => {
+      let text = '';
+      reader.status = response.statusCode;
+      response.setEncoding('utf8').on('data', (chunk) => {
+        text += chunk;
+        for (let end; (end = text.indexOf('\n\n')) >= 0; text = text.slice(end + 2)) {
+          const fields = Object.fromEntries(text.slice(0, end).split('\n').map((line) =>
+            [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]));
+          if (fields.data !== undefined) {
+            reader.events.push({ event: fields.event ?? 'message', id: Number(fields.id),
+              data: JSON.parse(fields.data) });
+          }
+        }
+      });
+      response.on('close', () => { reader.closed = true; });
+      response.on('error', () => { reader.closed = true; });
+    });
+  request.on('error', () => { reader.closed = true; });
+  reader.leave = () => request.destroy();
+  t.after(() => request.destroy());
+  return reader;
+}
+
+const recordsOf = ({ events }) => events.filter(({ event }) => event === 'message');
+
+test('readers get the history, each record, the last one and the end', LIMIT, async (t) => {
+  const run = await startRun(t, { args: ['--threshold', 'latency.response.p99 < 60s'] });
+  const first = readEvents(t, run.port);
+  await until(() => recordsOf(first).length >= 2, 'two records');
+  const late = readEvents(t, run.port);
+  const back = readEvents(t, run.port, { 'Last-Event-ID': '1' });
+  await endRun(run);
+  for (const reader of [first, late, back]) {
+    await until(() => reader.closed, 'the end of the stream');
+    const last = reader.events.at(-1);
+    assert.equal(last.event, 'end');
+    assert.equal(last.data.exit_code, 0);
+    assert.deepEqual(last.data.thresholds.map(({ pass }) => pass), [true, true]);
+    assert.equal(reader.events[0].event, 'run');
+    assert.equal(recordsOf(reader).at(-1).data.phase, 'ended');
+  }
+  const records = recordsOf(first);
+  assert.deepEqual(recordsOf(late), records, 'who comes late misses nothing');
+  assert.deepEqual(recordsOf(back), records.slice(1), 'who comes back gets what it has not');
+  assert.deepEqual(records.map(({ id }) => id), records.map((_, i) => i + 1));
+  // The records add up to the result.
+  const result = resultOf(run.out);
+  const sum = (key) => records.reduce((all, { data }) => all + data[key], 0);
+  assert.equal(sum('responses'), Number(result.totals.responses));
+  assert.equal(sum('iterations'), Number(result.totals.iterations));
+  const buckets = records.flatMap(({ data }) => data.response_buckets);
+  assert.equal(buckets.reduce((all, [, count]) => all + count, 0), sum('responses'));
+  const due = sum('due');
+  assert.ok(Math.abs(due - 800) <= 1, `${due} were due in 4 s at 200/s`);
+  assert.ok(records.some(({ data }) => data.steps?.[0].name === 'echo'), 'steps are seen');
+});
+
+test('documents, and what may not be asked', LIMIT, async (t) => {
+  const run = await startRun(t, { duration: '5s' });
+  const page = await ask(run.port, '/');
+  assert.equal(page.status, 200);
+  assert.match(page.headers['content-type'], /^text\/html/);
+  assert.match(page.headers['content-security-policy'], /frame-ancestors 'none'/);
+  const plan = await ask(run.port, '/plan');
+  assert.equal(JSON.parse(plan.body).load.connections, 5);
+  assert.equal((await ask(run.port, '/plan', { method: 'HEAD' })).body, '');
+  const host = (name) => ({ headers: { Host: name } });
+  assert.equal((await ask(run.port, '/plan', host(`localhost:${run.port}`))).status, 200);
+  // A name that somebody lets point here; a page of another site.
+  const rebound = await ask(run.port, '/plan', host(`evil.example:${run.port}`));
+  assert.equal(rebound.status, 403);
+  assert.match(rebound.body, /^[^\n]+\n$/);
+  const foreign = { headers: { Origin: 'http://evil.example' } };
+  assert.equal((await ask(run.port, '/events', foreign)).status, 403);
+  assert.equal((await ask(run.port, '/control', { ...foreign, method: 'POST', body: '{}' }))
+    .status, 403);
+  assert.equal((await ask(run.port, '/control')).status, 405);
+  assert.equal((await ask(run.port, '/../../etc/passwd')).status, 404);
+  assert.equal((await ask(run.port, '/control', { method: 'POST',
+    body: 'x'.repeat(5000) })).status, 413);
+  await endRun(run);
+});
+
+test('where others can reach it control needs the token, which is printed', LIMIT, async (t) => {
+  const run = await startRun(t, { listen: '0.0.0.0:0', duration: '4s' });
+  const [, token] = await run.client.line(/\?token=([0-9a-f]{32})\b/, RUN_TIME_MS);
+  const order = (headers) => ask(run.port, '/control', { method: 'POST', headers,
+    body: '{"mark":"hello"}' });
+  assert.equal((await order({})).status, 401);
+  assert.equal((await order({ Authorization: `Bearer ${token}x` })).status, 401);
+  assert.notEqual((await order({ Authorization: `Bearer ${token}` })).status, 401);
+  assert.equal((await ask(run.port, '/plan')).status, 200, 'to look needs none');
+  assert.equal((await ask(run.port, '/plan', { headers: { Host: 'a.name',
+    Authorization: `Bearer ${token}` } })).status, 200, 'with it any name will do');
+  await endRun(run);
+});
+
+test('--listen-token is the token, also on a loopback address', LIMIT, async (t) => {
+  const run = await startRun(t, { args: ['--listen-token', 'my-token'] });
+  const order = (headers) => ask(run.port, '/control', { method: 'POST', headers, body: '{}' });
+  assert.equal((await order({})).status, 401);
+  assert.notEqual((await order({ Authorization: 'Bearer my-token' })).status, 401);
+  await endRun(run);
+});
+
+test('a port in use is one line before anything is played', LIMIT, async (t) => {
+  const other = net.createServer();
+  await new Promise((resolve) => { other.listen(0, '127.0.0.1', resolve); });
+  t.after(() => other.close());
+  const server = await runServer(t);
+  const listen = `127.0.0.1:${other.address().port}`;
+  const client = await runClient(t, [ECHO, '--port', server.port, '-d', '10m', '--listen', listen,
+    ...TAME]);
+  assert.equal(client.exitCode, 1, said(client));
+  assertOneLine(client, new RegExp(`--listen ${listen}`), /the port is in use/,
+    /port 0: a free one/);
+  for (const wrong of ['9900', '127.0.0.1', '127.0.0.1:99999', ':9900', '127.0.0.1:x', '']) {
+    const refused = await runClient(t, [ECHO, '--port', server.port, '--listen', wrong, ...TAME]);
+    assert.notEqual(refused.exitCode, 0, wrong);
+    assert.match(refused.stderr, /--listen/, wrong);
+  }
+  await endServer(server);
+});
+
+/** A connection that sends these bytes, and reads only if it is to. */
+function attack(t, port, bytes, { reads = true } = {}) {
+  const socket = net.connect({ port, host: '127.0.0.1' });
+  socket.on('error', () => {});
+  if (!reads) socket.pause();
+  else socket.resume();
+  if (bytes) socket.write(bytes);
+  t.after(() => socket.destroy());
+  return socket;
+}
+
+test('garbage, half requests and readers that read nothing change nothing', LIMIT, async (t) => {
+  const run = await startRun(t, { duration: '6s' });
+  const ok = readEvents(t, run.port);
+  await until(() => recordsOf(ok).length >= 1, 'a record');
+  const endings = ['\r\n\r\n', '\0'.repeat(100), 'GET / HTTP/1.1\r\n', 'GET',
+    'GET / HTTP/9.9\r\nHost: 127.0.0.1\r\n\r\n', `GET /${'a'.repeat(100000)} HTTP/1.1\r\n\r\n`,
+    `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n${'X: y\r\n'.repeat(5000)}\r\n`,
+    'GET /%00%ff%zz?%00 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n',
+    'POST /control HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99999999999\r\n\r\n{',
+    'POST /control HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffff\r\n',
+    'GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\nLast-Event-ID: -1\r\n\r\n',
+    'GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\nLast-Event-ID: 99999999999999999999999\r\n\r\n',
+    'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',
+    'GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'];
+  for (const bytes of endings) {
+    attack(t, run.port, bytes);
+    attack(t, run.port, bytes, { reads: false });
+  }
+  for (let i = 0; i < 30; i++) {
+    attack(t, run.port, 'GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n', { reads: false });
+    attack(t, run.port, 'GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n').end();
+  }
+  await endRun(run);
+  await until(() => ok.closed, 'the end of the stream');
+  assert.equal(ok.events.at(-1).event, 'end', 'a reader beside them gets everything');
+  const result = resultOf(run.out);
+  assert.equal(Number(result.totals.responses), Number(result.totals.requests));
+  assert.equal(Number(result.totals.iterations), 1200);
+});
+
+test('a thousand readers: as many as there is room for, the others are told', LIMIT, async (t) => {
+  const run = await startRun(t, { duration: '12s' });
+  const readers = Array.from({ length: 1000 }, () => readEvents(t, run.port));
+  await endRun(run);
+  await until(() => readers.every(({ closed }) => closed), 'the end of all streams');
+  const served = readers.filter(({ status }) => status === 200);
+  const ended = served.filter(({ events }) => events.at(-1)?.event === 'end');
+  assert.ok(served.length <= READERS_MAX, `${served.length} were served at the same time`);
+  assert.ok(served.length >= 1 && ended.length >= 1, `${served.length} served, ${ended.length} ` +
+    'to the end');
+  for (const { status } of readers) assert.ok([200, 503, null].includes(status), String(status));
+  const result = resultOf(run.out);
+  assert.equal(Number(result.totals.iterations), 2400, 'the run plays on');
+});
+
+test('/metrics is what Prometheus reads, and its quantiles are right within 5%', LIMIT,
+  async (t) => {
+    const run = await startRun(t, { duration: '5s' });
+    const reader = readEvents(t, run.port);
+    await until(() => recordsOf(reader).length >= 3, 'three records');
+    const answer = await ask(run.port, '/metrics');
+    assert.equal(answer.status, 200);
+    assert.match(answer.headers['content-type'], /^text\/plain; version=0\.0\.4/);
+    const promtool = spawnSync('promtool', ['check', 'metrics'], { input: answer.body,
+      encoding: 'utf8' });
+    if (!promtool.error) assert.equal(promtool.status, 0, promtool.stdout + promtool.stderr);
+    const value = (name) => Number(new RegExp(`^${name}\\{[^}]*\\} (\\S+)$`, 'm')
+      .exec(answer.body)[1]);
+    const buckets = [...answer.body.matchAll(
+      /^dummyload_response_seconds_bucket\{[^}]*le="([^"]+)"\} (\d+)$/gm)]
+      .map(([, le, count]) => [le === '+Inf' ? Infinity : Number(le), Number(count)]);
+    assert.equal(buckets.at(-1)[1], value('dummyload_responses_total'));
+    assert.ok(value('dummyload_responses_total') <= value('dummyload_due_total') + 10);
+    buckets.forEach(([le, count], i) => {
+      if (i === 0) return;
+      const [before, counted] = buckets[i - 1];
+      assert.ok(count >= counted && (le === Infinity || (le > before && le / before < 1.05)),
+        `${before} to ${le}`);
+    });
+    await endRun(run);
+  });
