@@ -15,6 +15,7 @@ import { makeBenchPage } from './page.mjs';
 import { epoll, growth, growthWindows, pair, server } from './pair.mjs';
 import { million, millionLoad } from './million.mjs';
 import { memory, memoryWindows } from './idle.mjs';
+import { plain } from './plain.mjs';
 import { bulk, connect } from './scale.mjs';
 import { tls } from './tls.mjs';
 import { websocket } from './websocket.mjs';
@@ -42,6 +43,7 @@ const PARTS = {
   epoll: { play: epoll, what: 'goal 11: the epoll backend against the uring one' },
   codecs: { play: codecs, what: 'goal 12: frames, Redis, HTTP, a codec of one\'s own' },
   tls: { play: tls, what: 'goal 13: HTTPS against wrk, handshakes against openssl s_time, memory' },
+  plain: { play: plain, what: 'goal 13: the pair without TLS against that of before TLS' },
   websocket: { play: websocket, what: 'goal 14: echoes over WebSocket against plain frames' },
   footprint: { play: footprint, what: 'cache misses per round trip, against the bare pair' },
   held: { play: held, what: '15,000 connections, 20,000 iterations/s, all reconciled' },
