@@ -55,7 +55,10 @@ static void conn__greet(struct conn *conn)
     conn_set_link(conn, CONN_GREETING,
                   group->now_ns + group->plan->scenario->load.connect_timeout_ns);
     conn_receive(conn);
-    enum frame_status status = frame_greet(conn->reassembly.framing, conn_codec_state(conn));
+    uint8_t text[WEBSOCKET_REQUEST_BYTES_MAX];
+    struct span request = {text, vm_write_request(conn->vm, group->now_ns, text)};
+    enum frame_status status =
+        frame_greet(conn->reassembly.framing, conn_codec_state(conn), request);
     if (status != FRAME_COMPLETE && status != FRAME_PARTIAL) {
         conn_explain_codec(conn, "the beginning of the codec's handshake");
         conn_break(conn, ERROR_KIND_CODEC_ERROR);

@@ -10,7 +10,7 @@
 
 #include "play/conn.h"
 #include "proto/reassembly.h"
-#include "vm/vm.h"
+#include "vm/destination.h"
 
 enum {
     CONN_SPANS_MAX = 4,     /* pieces per send */

@@ -496,11 +496,13 @@ static void program__open_targets(struct program *program, const struct scenario
         for (uint32_t j = 0; j < target->protocol->head_values_count && values != NULL; j++) {
             values[j] = target->protocol->head_values[j].value;
         }
-        program->targets[i] =
-            (struct program_target){.name = target->name,
-                                    .framing = &target->protocol->framing,
-                                    .head_values = values,
-                                    .tls_by_step = target->tls != NULL && target->tls->by_step};
+        program->targets[i] = (struct program_target){
+            .name = target->name,
+            .framing = &target->protocol->framing,
+            .head_values = values,
+            .request =
+                target->protocol->request.parts_count > 0 ? &target->protocol->request : NULL,
+            .tls_by_step = target->tls != NULL && target->tls->by_step};
         uint32_t state_bytes = frame_state_bytes(&target->protocol->framing);
         if (state_bytes > program->codec_state_bytes) {
             program->codec_state_bytes = state_bytes;

@@ -107,6 +107,7 @@ struct program_target {
     const char *name; /* NULL: it has none */
     const struct framing *framing;
     const struct value *head_values; /* what they are unless a send says otherwise */
+    const struct body *request;      /* of its WebSocket, made for each connection; NULL: none */
     bool tls_by_step;                /* its TLS begins by OP_SECURE, not with the connection */
 };
 

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "proto/frame.h"
+#include "scenario/body.h"
 #include "scenario/value.h"
 #include "text/ip_range.h"
 #include "tls/tls.h"
@@ -46,8 +47,9 @@ struct scenario_protocol {
     struct framing framing;
     struct scenario_head_value head_values[FRAMING_VALUES_MAX];
     uint32_t head_values_count;
-    uint32_t tables; /* bit n: its header uses table n */
-    bool is_wrong;   /* a mistake in it was reported: what depends on it cannot be judged */
+    struct body request; /* of a WebSocket: its first lines, where connections differ; else empty */
+    uint32_t tables;     /* bit n: its header, or its request, uses table n */
+    bool is_wrong;       /* a mistake in it was reported: what depends on it cannot be judged */
 };
 
 /* Where a server may send connections to. */

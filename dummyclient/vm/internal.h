@@ -15,6 +15,7 @@
 
 #include "scenario/message.h"
 #include "scenario/tree.h"
+#include "vm/destination.h"
 #include "vm/state.h"
 #include "vm/words.h"
 

@@ -240,6 +240,9 @@ uint32_t vm_submit(struct vm *vm, struct vm_lane *lane, const struct message *me
     return vm->submitted_count++;
 }
 
+/* Draws of a connection's request, apart from those of its lanes. */
+#define VM_REQUEST_PLACE UINT64_C(0x52455155)
+
 /* Draws of a message's header, apart from those of its body. */
 #define VM_HEAD_DRAW UINT32_C(0x80000000)
 
@@ -431,6 +434,24 @@ void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, i
         rest.bytes_count = rest.body_bytes;
         rest.whole_bytes = rest.whole_body_bytes = rest.body_bytes;
     } while (raw && rest.body_bytes > 0);
+}
+
+uint32_t vm_write_request(const struct vm *vm, int64_t now_ns,
+                          uint8_t out[WEBSOCKET_REQUEST_BYTES_MAX])
+{
+    const struct body *request = vm->program->targets[vm->target].request;
+    if (request == NULL) {
+        return 0;
+    }
+    const struct message_scope scope = {.key = prng_mix(vm->connection_key, VM_REQUEST_PLACE),
+                                        .seed = vm->seed,
+                                        .world = &vm->program->world,
+                                        .stamp_ns = now_ns,
+                                        .wall_offset_ns = vm->wall_offset_ns,
+                                        .run_clock_offset_ns = vm->run_clock_offset_ns,
+                                        .connection = vm->connection};
+    message_write_body(request, &scope, out);
+    return message_body_bytes(request, &scope);
 }
 
 uint32_t vm_target(const struct vm *vm)

@@ -209,24 +209,6 @@ void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, i
  * VM_OUTCOME_LOST, and by the behavior's on_disconnect comes VM_ACTION_CONNECT (setup is played
  * again; no second VM_ACTION_READY) or VM_ACTION_FINISHED. */
 bool vm_on_closed(struct vm *vm, int64_t now_ns);
-/* Where it is connected to, or will be by VM_ACTION_CONNECT: of the program's targets, ... */
-uint32_t vm_target(const struct vm *vm);
-uint32_t vm_destination(const struct vm *vm); /* ... of the plan's: twins have one each */
-/* An address that a step has made of what a server said. It is not to be trusted: the driver looks
- * whether the target allows it. */
-struct vm_redirect {
-    bool has_host; /* else the target's own */
-    bool has_port;
-    char host[SCENARIO_REDIRECT_BYTES_MAX + 1]; /* without NULs: each is a '?' */
-    char port[SCENARIO_REDIRECT_BYTES_MAX + 1];
-};
-/* Where VM_ACTION_CONNECT leads. False: to the address of vm_target(). */
-bool vm_redirect(const struct vm *vm, struct vm_redirect *redirect);
-/* VM_ACTION_CONNECT is a step's that does not say where: to its last address. */
-bool vm_stays(const struct vm *vm);
-/* Instead of vm_on_connected(): the address is not allowed. As vm_on_connect_failed(), but the step
- * does not try it again. */
-void vm_on_redirect_refused(struct vm *vm, int64_t now_ns);
 /* Has it ended, or will it end, because no row of data is left (when_out: stop)? */
 bool vm_is_out(const struct vm *vm);
 /* The handshake has ended well: what is sent from VM_ACTION_SECURE on has waited for it. */

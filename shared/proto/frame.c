@@ -136,12 +136,12 @@ enum frame_ending frame_explain_finish(const struct framing *framing, void *stat
                                       : FRAME_ENDING_UNSAID;
 }
 
-enum frame_status frame_greet(const struct framing *framing, void *state)
+enum frame_status frame_greet(const struct framing *framing, void *state, struct span request)
 {
     struct frame frame;
     struct frame_progress progress = {0};
     if (framing->websocket != NULL) {
-        websocket_greet(framing, state);
+        websocket_greet(framing, state, request);
         return FRAME_PARTIAL;
     }
     return codec_of(framing)->decode(framing, state, (const uint8_t *)"", 0, &frame, &progress);

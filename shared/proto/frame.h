@@ -180,8 +180,9 @@ void frame_open_state(const struct framing *framing, void *state,
 bool frame_close_state(const struct framing *framing, void *state);
 /* Does the codec still talk for itself? Then messages are neither sent nor received. */
 bool frame_greets(const struct framing *framing, void *state);
-/* Then it speaks first: FRAME_COMPLETE, PARTIAL, or an error. */
-enum frame_status frame_greet(const struct framing *framing, void *state);
+/* Then it speaks first: FRAME_COMPLETE, PARTIAL, or an error. request: the first lines of a
+ * WebSocket's on this connection; nothing: those of the framing. */
+enum frame_status frame_greet(const struct framing *framing, void *state, struct span request);
 /* After that, and after each frame that is_own: what the codec sends by itself. Valid until the
  * next call of this thread's codecs. */
 struct span frame_reply(const struct framing *framing, void *state);

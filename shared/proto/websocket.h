@@ -9,6 +9,7 @@
  * frame_state_bytes():
  *
  *     frame_open_state()       once the connection is there
+ *     frame_greet()            a client: makes its request, with lines of the connection's own
  *     frame_greets()           until the handshake is over; frame_reply() says what to send for it
  *     reassembly_next()        frame->is_own: the codec's own, frame_reply() is to be sent.
  *                              frame->closes too: the peer has closed, frame_explain_finish() says
@@ -28,13 +29,18 @@
 /* The longest head of a frame: two bytes, a size of eight, a mask. */
 enum { WEBSOCKET_HEAD_BYTES_MAX = 14 };
 
+/* What a client asks for unless its settings, or frame_greet(), say otherwise. */
+#define WEBSOCKET_REQUEST "GET / HTTP/1.1\r\n"
+/* Bytes of such lines, at most. */
+enum { WEBSOCKET_REQUEST_BYTES_MAX = 3200 };
+
 struct framing_websocket {
     bool is_server;
     bool is_text;            /* what is sent is text; else binary. Either may come */
-    bool has_host;           /* headers has a Host */
+    bool has_host;           /* the request says its Host itself */
     uint32_t fragment_bytes; /* client: of a message in one frame at most; 0: each is one frame */
-    const char *path;        /* client: what it asks for; never NULL */
-    const char *headers;     /* client: more lines of its request, "Name: value\r\n"; may be NULL */
+    const char *request;     /* client: the first lines of its request, each with its end: what it
+                                asks for, and fields; NULL: WEBSOCKET_REQUEST */
     const char *protocol; /* client: those it asks for, with ", " between; server: the one that it
                              chooses when it is asked for. NULL: a server chooses the first that
                              it is asked for, a client asks for none */

@@ -159,7 +159,7 @@ static size_t websocket__head_end(const uint8_t *data, size_t bytes, size_t from
 
 /* --- The client. */
 
-void websocket_greet(const struct framing *framing, struct websocket *ws)
+void websocket_greet(const struct framing *framing, struct websocket *ws, struct span request)
 {
     const struct framing_websocket *settings = framing->websocket;
     if (settings->is_server) {
@@ -167,17 +167,23 @@ void websocket_greet(const struct framing *framing, struct websocket *ws)
     }
     char key[WEBSOCKET_KEY_BYTES + 1];
     char *room = (char *)ws->worker->reply;
-    const char *headers = settings->headers != NULL ? settings->headers : "";
     bool has_host = settings->has_host;
+    if (request.bytes == 0) {
+        request =
+            websocket__text(settings->request != NULL ? settings->request : WEBSOCKET_REQUEST);
+    }
     websocket_key(ws, key);
-    int bytes = snprintf(room, sizeof ws->worker->reply,
-                         "GET %s HTTP/1.1\r\n%s%s%sUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                         "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n%s%s%s%s\r\n",
-                         settings->path, has_host ? "" : "Host: ", has_host ? "" : ws->target,
-                         has_host ? "" : "\r\n", key,
-                         settings->protocol != NULL ? "Sec-WebSocket-Protocol: " : "",
-                         settings->protocol != NULL ? settings->protocol : "",
-                         settings->protocol != NULL ? "\r\n" : "", headers);
+    struct span fields = request;
+    struct span line = websocket__line(&fields); /* the Host comes first behind it */
+    int bytes = snprintf(
+        room, sizeof ws->worker->reply,
+        "%.*s\r\n%s%s%sUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n%s%s%s%.*s\r\n",
+        (int)line.bytes, (const char *)line.data,
+        has_host ? "" : "Host: ", has_host ? "" : ws->target, has_host ? "" : "\r\n", key,
+        settings->protocol != NULL ? "Sec-WebSocket-Protocol: " : "",
+        settings->protocol != NULL ? settings->protocol : "",
+        settings->protocol != NULL ? "\r\n" : "", (int)fields.bytes, (const char *)fields.data);
     /* WEBSOCKET_REQUEST_BYTES_MAX leaves room for the target's name. */
     must(bytes > 0 && (size_t)bytes < sizeof ws->worker->reply);
     ws->reply = (struct span){ws->worker->reply, (size_t)bytes};

@@ -118,7 +118,7 @@ static inline void *websocket_inner(const struct framing *framing, void *state)
 
 void websocket_open(struct websocket *ws, const struct frame_stream *stream);
 /* A client's request becomes the reply. */
-void websocket_greet(const struct framing *framing, struct websocket *ws);
+void websocket_greet(const struct framing *framing, struct websocket *ws, struct span request);
 struct span websocket_take_reply(struct websocket *ws);
 /* COMPLETE: with a piece. PARTIAL: all bytes were skipped, and more are needed. Else it is final,
  * and what was refused is in ws->head. bytes: at least 1. */

@@ -77,6 +77,45 @@ test('npm ws: bodies of all sizes, binary and text, and an end with 1000', LIMIT
   assert.deepEqual(ends, Array(3 * (cases.length + 1)).fill(1000));
 });
 
+test('npm ws: each connection has a request of its own', LIMIT, async (t) => {
+  const seen = [];
+  const { port } = await startWs(t, (socket, { url, headers }) => {
+    seen.push({ url, token: headers.authorization, dice: headers['x-dice'] });
+    echo(socket);
+  });
+  const table = path.join(folderFor(t), 'players.csv');
+  fs.writeFileSync(table, 'token\nred\ngreen\nblue\n');
+  const scenario = { ...echoing({ path: '/game?player=${conn}', headers: {
+    Authorization: 'Bearer ${players.token}', 'X-Dice': '$${${random(1, 1000000)}}' } }),
+  data: { players: { file: fileFor(table), pick: 'unique' } } };
+  assertAllAnswered(await play(t, port, scenario));
+  const first = seen.splice(0).sort((a, b) => a.url.localeCompare(b.url));
+  assert.deepEqual(first.map(({ url }) => url), [0, 1, 2].map((n) => `/game?player=${n}`));
+  assert.deepEqual(first.map(({ token }) => token), ['Bearer red', 'Bearer green', 'Bearer blue']);
+  assert.ok(first.every(({ dice }) => /^\$\{\d+\}$/.test(dice)), first[0].dice);
+  assert.equal(new Set(first.map(({ dice }) => dice)).size, 3);
+  assertAllAnswered(await play(t, port, scenario)); // the same seed: the same again
+  assert.deepEqual(seen.sort((a, b) => a.url.localeCompare(b.url)), first);
+});
+
+test('cells that a request cannot have are refused', LIMIT, async (t) => {
+  const table = path.join(folderFor(t), 'players.csv');
+  fs.writeFileSync(table, 'token\nred\n"gr\r\nX: een"\n');
+  const scenario = (path_, pick) => ({ ...echoing({ path: path_ }),
+    data: { players: { file: fileFor(table), pick } } });
+  for (const [what, message] of [
+    [['/${players.token}', 'unique'], /framing\.path.*`token` of.*`players`.*row 2/],
+    [['/${players.token}', 'random'], /framing\.path.*"pick": "unique"/],
+  ]) {
+    const folder = folderFor(t);
+    const file = path.join(folder, 's.json');
+    fs.writeFileSync(file, JSON.stringify(scenario(...what)));
+    const program = await runClient(t, [fileFor(file), '--check']);
+    assert.equal(program.exitCode, 2, said(program));
+    assert.match(said(program), message);
+  }
+});
+
 test('npm ws: a message of 16 MiB there and back', LIMIT, async (t) => {
   const { port } = await startWs(t, echo);
   const scenario = echoing({}, { random: { bytes: 16777216 } });

@@ -77,7 +77,7 @@ static void play(struct seen *seen, const struct framing *framing, bool is_open,
     if (is_open) {
         ((struct websocket *)(void *)state)->phase = WEBSOCKET_OPEN;
     } else {
-        must(frame_greet(framing, state) == FRAME_PARTIAL);
+        must(frame_greet(framing, state, (struct span){0}) == FRAME_PARTIAL);
         seen__reply(seen, framing, state);
     }
     reassembly_open(&reassembly, framing, REASSEMBLY_ALL_BYTES);
@@ -114,7 +114,8 @@ static void check_fragments(struct span body, uint32_t fragment_bytes)
 {
     static _Alignas(16) uint8_t sender[STATE_BYTES];
     static _Alignas(16) uint8_t taker[STATE_BYTES];
-    const struct framing_websocket client = {.path = "/", .fragment_bytes = fragment_bytes};
+    const struct framing_websocket client = {.request = "GET / HTTP/1.1\r\n",
+                                             .fragment_bytes = fragment_bytes};
     const struct framing_websocket server = {.is_server = true};
     const struct framing sends = {
         .type = FRAMING_WEBSOCKET, .frame_bytes_max = FRAME_BYTES_MAX, .websocket = &client};
@@ -151,7 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t flags = fuzz_take(&input);
     const struct framing_websocket settings = {.is_server = (flags & 1) != 0,
                                                .is_text = (flags & 2) != 0,
-                                               .path = "/",
+                                               .request = "GET / HTTP/1.1\r\n",
                                                .protocol = (flags & 4) != 0 ? "a, b" : NULL};
     struct framing framing = {.type = FRAMING_WEBSOCKET};
     if ((flags & 8) != 0) {

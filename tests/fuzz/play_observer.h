@@ -4,7 +4,7 @@
 #include "core/clock.h"
 #include "core/must.h"
 #include "core/prng.h"
-#include "vm/vm.h"
+#include "vm/destination.h"
 
 #include <stdlib.h>
 #include <string.h>

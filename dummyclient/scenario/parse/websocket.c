@@ -1,61 +1,142 @@
 /* `"type": "websocket"`: the request of its handshake, and the framing that it carries. */
 #include "scenario/parse/websocket.h"
 
-#include <stdio.h>
+#include "scenario/parse/parts.h"
+
+#include <inttypes.h>
 #include <string.h>
 
-enum {
-    WEBSOCKET_PATH_BYTES_MAX = 1024,
-    WEBSOCKET_PROTOCOL_BYTES = 256,
-    WEBSOCKET_HEADERS_BYTES_MAX = 2048 /* all of them; a request then fits into its room */
-};
+enum { WEBSOCKET_PROTOCOL_BYTES = 256 };
 
 /* Letters of a token (RFC 9110, 5.6.2). */
 #define WEBSOCKET_TOKEN                                                                            \
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
 
-/* What is read: the settings, and the framing that has them. */
+/* What is read: the settings, and the framing that has them. The parts of the request are added as
+ * they are read: what it asks for, then its fields. */
 struct websocket__read {
     struct framing_websocket settings;
     struct framing *framing;
-    char *headers; /* WEBSOCKET_HEADERS_BYTES_MAX + 1; NULL: there are none */
-    size_t headers_bytes;
+    const cJSON *headers;
+    bool has_path; /* which is added */
     bool has_inside;
 };
 
-/* Letters that a line of a request may have: printable ASCII, spaces within where `spaces`. */
-static bool websocket__is_line(const char *text, bool spaces)
+/* --- Lines of the request, with ${...} in them. */
+
+/* Letters that a line may have: printable ASCII, spaces within where `spaces`. */
+static bool websocket__is_line(const char *text, uint32_t bytes, bool spaces)
 {
-    for (; *text != '\0'; text++) {
-        if (*text < (spaces ? ' ' : '!') || *text > '~') {
+    for (uint32_t i = 0; i < bytes; i++) {
+        if (text[i] < (spaces ? ' ' : '!') || text[i] > '~') {
             return false;
         }
     }
     return true;
 }
 
-static bool websocket__is_constant(struct parse *parse, const char *text)
+/* What the run puts in must not end the line. */
+static void websocket__check_column(struct parse *parse, const struct operand *operand, bool spaces)
 {
-    if (strstr(text, "${") == NULL) {
-        return true;
+    const struct data_table *table = &parse->tables[operand->index];
+    for (uint32_t row = 0; row < table->rows_count; row++) {
+        uint32_t bytes = 0;
+        const uint8_t *cell = data_cell(table, row, operand->column, &bytes);
+        if (!websocket__is_line((const char *)cell, bytes, spaces)) {
+            reader_mistake(&parse->reader,
+                           "the column `%s` of the table `%s` has a letter in row %" PRIu32
+                           " that this part of a request cannot have: printable ASCII%s",
+                           table->columns[operand->column].name, table->name, row + 1,
+                           spaces ? "" : " without spaces");
+            return;
+        }
     }
-    reader_mistake(&parse->reader, "expected a constant text, found ${...}: the handshake is the "
-                                   "same on all connections");
-    return false;
+}
+
+/* One that a connection has: there is no pass yet. */
+static void websocket__check_value(struct parse *parse, const struct value *value, bool spaces)
+{
+    struct reader *reader = &parse->reader;
+    const struct operand *operand = NULL;
+    for (uint32_t i = 0; (operand = value_next_operand(value, &i)) != NULL;) {
+        bool of_table = operand->source == OPERAND_DATA;
+        if (operand->source == OPERAND_ITERATION || operand->source == OPERAND_LANE ||
+            operand->source == OPERAND_SEQUENCE) {
+            reader_mistake(reader, "a handshake belongs to a connection and to no pass of its "
+                                   "loop: ${iteration}, ${lane} and ${sequence} are not known");
+        } else if (of_table && parse->tables[operand->index].pick != DATA_UNIQUE) {
+            reader_mistake(reader,
+                           "a handshake belongs to a connection and to no pass of its loop: give "
+                           "the table `%s` \"pick\": \"unique\", so that each connection has a row",
+                           parse->tables[operand->index].name);
+        } else if (of_table && !operand->reads_text) {
+            websocket__check_column(parse, operand, spaces);
+        } else if (operand->source == OPERAND_UTC &&
+                   !websocket__is_line((const char *)operand->bytes, operand->bytes_count,
+                                       spaces)) {
+            reader_mistake(reader,
+                           "the picture of utc(...) has a letter that this part of a "
+                           "request cannot have: printable ASCII%s",
+                           spaces ? "" : " without spaces");
+        }
+    }
+}
+
+/* A text of a line. */
+struct websocket__text {
+    const cJSON *json;
+    const char *expected;
+    bool spaces; /* may there be any? */
+};
+
+static void websocket__add_bytes(struct parse *parse, void *context, const char *bytes,
+                                 uint32_t bytes_count)
+{
+    const struct websocket__text *text = context;
+    if (!websocket__is_line(bytes, bytes_count, text->spaces)) {
+        reader_expected(&parse->reader, text->json, text->expected);
+    }
+    parse_add_bytes(parse, bytes, bytes_count);
+}
+
+static void websocket__add_value(struct parse *parse, void *context, const struct value *value)
+{
+    const struct websocket__text *text = context;
+    websocket__check_value(parse, value, text->spaces);
+    struct part *part = parse_add_part(parse);
+    if (part != NULL) {
+        part->value = *value;
+    }
+}
+
+static void websocket__add(struct parse *parse, struct websocket__text text)
+{
+    static const struct parse_pieces pieces = {websocket__add_bytes, websocket__add_value};
+    parse_split(parse, text.json->valuestring, &pieces, &text);
+}
+
+static void websocket__add_constant(struct parse *parse, const char *text)
+{
+    parse_add_bytes(parse, text, (uint32_t)strlen(text));
 }
 
 static void websocket__path(struct parse *parse, const cJSON *json, void *place)
 {
     struct websocket__read *read = place;
-    const char *text = cJSON_IsString(json) ? json->valuestring : "";
-    if (text[0] != '/' || strlen(text) > WEBSOCKET_PATH_BYTES_MAX ||
-        !websocket__is_line(text, false)) {
-        reader_expected(&parse->reader, json,
-                        "what the request asks for, such as \"/room?name=1\": a text that begins "
-                        "with /, of at most 1024 letters without spaces");
-    } else if (websocket__is_constant(parse, text)) {
-        read->settings.path = text;
+    static const char EXPECTED[] = "what the request asks for, such as \"/room?name=1\": a text "
+                                   "that begins with /, printable ASCII without spaces";
+    if (!cJSON_IsString(json) || json->valuestring[0] != '/') {
+        reader_expected(&parse->reader, json, EXPECTED);
+        return;
     }
+    read->has_path = true;
+    websocket__add(parse, (struct websocket__text){json, EXPECTED, false});
+}
+
+/* Behind what is asked for. */
+static void websocket__end_path(struct parse *parse, struct websocket__read *read)
+{
+    websocket__add_constant(parse, read->has_path ? " HTTP/1.1\r\n" : "/ HTTP/1.1\r\n");
 }
 
 static bool websocket__is_name(const char *name)
@@ -119,17 +200,22 @@ static bool websocket__is_own(const char *lower)
     return own;
 }
 
-/* Has a field of that name, in any case, been read? */
-static bool websocket__has_field(const struct websocket__read *read, const char *name)
+/* Has a field of that name, in any case, been read before? */
+static bool websocket__has_field(const struct websocket__read *read, const cJSON *field)
 {
-    size_t bytes = strlen(name);
-    const char *line = read->headers_bytes > 0 ? read->headers : NULL;
-    for (; line != NULL && *line != '\0'; line = strchr(line, '\n') + 1) {
+    const cJSON *before = NULL;
+    cJSON_ArrayForEach(before, read->headers)
+    {
+        const char *name = field->string;
         size_t i = 0;
-        while (i < bytes && websocket__lower_letter(line[i]) == websocket__lower_letter(name[i])) {
+        if (before == field) {
+            break;
+        }
+        while (name[i] != '\0' &&
+               websocket__lower_letter(before->string[i]) == websocket__lower_letter(name[i])) {
             i++;
         }
-        if (i == bytes && line[i] == ':') {
+        if (name[i] == '\0' && before->string[i] == '\0') {
             return true;
         }
     }
@@ -141,7 +227,6 @@ static void websocket__header(struct parse *parse, const cJSON *json, void *plac
     struct websocket__read *read = place;
     struct reader *reader = &parse->reader;
     const char *name = json->string;
-    size_t room = WEBSOCKET_HEADERS_BYTES_MAX - read->headers_bytes;
     char lower[24];
     websocket__lower(name, lower);
     if (!websocket__is_name(name)) {
@@ -154,28 +239,20 @@ static void websocket__header(struct parse *parse, const cJSON *json, void *plac
                                "`protocol`), and its request has no body");
         return;
     }
-    if (websocket__has_field(read, name)) {
+    if (websocket__has_field(read, json)) {
         reader_mistake(reader, "expected each header field once, found it in another case, too");
         return;
     }
-    if (!cJSON_IsString(json) || !websocket__is_line(json->valuestring, true)) {
-        reader_expected(reader, json, "the value of a header field, a text on one line");
+    static const char EXPECTED[] = "the value of a header field, a text on one line";
+    if (!cJSON_IsString(json)) {
+        reader_expected(reader, json, EXPECTED);
         return;
     }
-    if (!websocket__is_constant(parse, json->valuestring)) {
-        return;
-    }
-    if (strlen(name) + strlen(json->valuestring) + 4 > room) {
-        reader_mistake(reader, "expected header fields of at most %d bytes altogether, found more",
-                       WEBSOCKET_HEADERS_BYTES_MAX);
-        return;
-    }
-    if (read->headers != NULL) {
-        int bytes = snprintf(read->headers + read->headers_bytes, room + 1, "%s: %s\r\n", name,
-                             json->valuestring);
-        read->headers_bytes += (size_t)bytes;
-        read->settings.has_host = read->settings.has_host || strcmp(lower, "host") == 0;
-    }
+    websocket__add_constant(parse, name);
+    websocket__add_constant(parse, ": ");
+    websocket__add(parse, (struct websocket__text){json, EXPECTED, true});
+    websocket__add_constant(parse, "\r\n");
+    read->settings.has_host = read->settings.has_host || strcmp(lower, "host") == 0;
 }
 
 static void websocket__headers(struct parse *parse, const cJSON *json, void *place)
@@ -186,11 +263,36 @@ static void websocket__headers(struct parse *parse, const cJSON *json, void *pla
                         "an object of header fields, such as { \"Origin\": \"http://x\" }");
         return;
     }
-    read->headers = arena_take(parse->arena, WEBSOCKET_HEADERS_BYTES_MAX + 1);
+    read->headers = json;
+    websocket__end_path(parse, read);
     if (reader_object(&parse->reader, json, NULL)) {
         reader_each(&parse->reader, json, websocket__header, read);
     }
-    read->settings.headers = read->headers_bytes > 0 ? read->headers : NULL;
+}
+
+/* What is asked for, and the fields: the same on all connections, or made for each. */
+static void websocket__join(struct parse *parse, struct websocket__read *read, uint32_t first)
+{
+    struct body request;
+    if (read->headers == NULL) {
+        websocket__end_path(parse, read);
+    }
+    parse_join(parse, first, &request);
+    if (request.bytes_max > WEBSOCKET_REQUEST_BYTES_MAX) {
+        reader_mistake(
+            &parse->reader,
+            "expected `path` and `headers` of at most %d bytes altogether, found %" PRIu32,
+            WEBSOCKET_REQUEST_BYTES_MAX, request.bytes_max);
+    } else if (request.type == BODY_CONSTANT) {
+        char *text = arena_take(parse->arena, request.bytes_max + 1);
+        if (text != NULL) {
+            memcpy(text, request.bytes, request.bytes_max);
+            text[request.bytes_max] = '\0';
+            read->settings.request = text;
+        }
+    } else {
+        parse->protocol->request = request;
+    }
 }
 
 static void websocket__inside(struct parse *parse, const cJSON *json, void *place)
@@ -224,9 +326,12 @@ static const struct key websocket__max = {
 
 void parse_websocket(struct parse *parse, const cJSON *json, struct framing *framing)
 {
-    struct websocket__read read = {.settings = {.path = "/"}, .framing = framing};
+    struct websocket__read read = {.framing = framing};
     struct framing_websocket *settings = arena_take(parse->arena, sizeof *settings);
+    uint32_t first = parse->parts_count;
+    websocket__add_constant(parse, "GET ");
     reader_read(&parse->reader, json, websocket__keys, &read);
+    websocket__join(parse, &read, first);
     if (!read.has_inside) {
         *framing = (struct framing){.type = FRAMING_WEBSOCKET};
         reader_read_key(&parse->reader, json, &websocket__max, framing);

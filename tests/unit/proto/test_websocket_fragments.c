@@ -108,8 +108,9 @@ static void test_a_message_in_fragments(void **state)
     memset(body, 'x', sizeof body);
     prng_bytes(1, 2, body, 40);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct framing_websocket settings = {
-            .path = "/", .is_text = cases[i].is_text, .fragment_bytes = cases[i].fragment_bytes};
+        struct framing_websocket settings = {.request = "GET / HTTP/1.1\r\n",
+                                             .is_text = cases[i].is_text,
+                                             .fragment_bytes = cases[i].fragment_bytes};
         const uint8_t *sent = cases[i].is_text ? body + 100 : body;
         uint32_t body_bytes = cases[i].body_bytes;
         ends_open(&ends, &messages, &settings);
@@ -134,7 +135,8 @@ static void test_a_sealed_message_in_fragments(void **state)
          .format = {.form = NUMBER_FIXED, .bytes = 4},
          .checksum = CHECKSUM_CRC32,
          .range = FRAMING_RANGE_BODY}};
-    static const struct framing_websocket cut = {.path = "/", .fragment_bytes = 4};
+    static const struct framing_websocket cut = {.request = "GET / HTTP/1.1\r\n",
+                                                 .fragment_bytes = 4};
     static const struct framing checked = {.type = FRAMING_HEADER,
                                            .fields = fields,
                                            .head_fields_count = 2,

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "core/clock.h"
-#include "vm/vm.h"
+#include "vm/destination.h"
 
 #define MS NS_PER_MS
 
