@@ -1,6 +1,7 @@
 #include "client.h"
 
 #include "conduct/hosts.h"
+#include "conduct/steer.h"
 #include "conduct/supervisor.h"
 #include "core/clock.h"
 #include "files/output.h"
@@ -171,17 +172,30 @@ static bool client__close_trace(struct trace_output *trace)
     return whole;
 }
 
+/* What somebody does to the run by hand; from the live page, if there is one. */
+static bool client__open_steer(struct steer *steer, const struct plan *plan, struct feed *feed,
+                               struct error *error)
+{
+    bool opened = steer_open(steer, plan, error);
+    if (opened && feed != NULL && feed->web != NULL) {
+        web_set_control(feed->web, steer_control, steer);
+    }
+    return opened;
+}
+
 static int client__run(const struct plan *plan, struct fleet *fleet, struct feed *feed)
 {
     const struct options *options = plan->options;
     struct error error = {""};
     struct trace_output *trace;
     static struct run run;
+    static struct steer steer;
     bool leader = fleet_is_leader(fleet);
     bool on_stderr = options->traces && options->trace_path == NULL;
     bool progress = leader && options->progress && !options->quiet && !on_stderr;
     if (!client__open_trace(plan, &trace, &error) ||
-        !supervisor_run(&run, plan, fleet, progress, feed, trace, &error)) {
+        !client__open_steer(&steer, plan, feed, &error) ||
+        !supervisor_run(&run, plan, fleet, progress, &steer, feed, trace, &error)) {
         if (leader) {
             return ending_fail(error.text, feed);
         }
@@ -192,10 +206,12 @@ static int client__run(const struct plan *plan, struct fleet *fleet, struct feed
     if (!leader) {
         client__hand_over(&run, plan, fleet);
         run_close(&run);
+        steer_close(&steer);
         return client__leave(fleet);
     }
     int code = client__conclude(plan, &run, fleet, feed);
     run_close(&run);
+    steer_close(&steer);
     return code == EXIT_OK && !traced ? EXIT_FAILED : code;
 }
 
@@ -244,7 +260,7 @@ static bool client__open_page(const struct plan *plan, struct feed *feed, struct
     cJSON_free(text);
     cJSON_Delete(json);
     char run[256];
-    snprintf(run, sizeof run, "{\"program\":\"dummyclient\",\"run_id\":\"%s\",\"control\":false}",
+    snprintf(run, sizeof run, "{\"program\":\"dummyclient\",\"run_id\":\"%s\",\"control\":true}",
              plan->run_id);
     web_put(feed->web, WEB_RUN, run, strlen(run));
     if (!options->quiet && !output_print(client__print_page, feed->web)) {

@@ -1,16 +1,16 @@
 // scripts/export: a result in the formats of other tools.
 
 import fs from 'node:fs';
-import { exportCsv, exportHdr, exportHlog } from './lib/results/export.mjs';
+import { exportCsv, exportHdr, exportHlog, exportScenario } from './lib/results/export.mjs';
 import { OUT, ownArguments, TEXT } from './lib/base/arguments.mjs';
 import { writeWholeFile } from './lib/base/file.mjs';
 import { runCommand } from './lib/base/process.mjs';
 import { InputError, readResult } from './lib/results/result.mjs';
 import { clientFile } from './lib/results/run.mjs';
 
-const FORMATS = { hdr: exportHdr, hlog: exportHlog, csv: exportCsv };
+const FORMATS = { hdr: exportHdr, hlog: exportHlog, csv: exportCsv, scenario: exportScenario };
 
-const USAGE = `usage: scripts/export RUN --format hdr|hlog|csv [--latency NAME] [-o FILE]
+const USAGE = `usage: scripts/export RUN --format hdr|hlog|csv|scenario [--latency NAME] [-o FILE]
 
 RUN is a result, or a run folder, which means its client.json.
 
@@ -18,6 +18,8 @@ RUN is a result, or a run folder, which means its client.json.
            hlog      HdrHistogram's interval log, one histogram of responses per entry of the
                      series, in nanoseconds
            csv       the series: counts, levels and percentiles of every entry
+           scenario  what was played, to be played again; of a run that was steered by hand the
+                     stages do what the hand did
   --latency NAME     hdr: which latency (response), as in latency_ns
   -o, --out FILE     instead of standard output
 

@@ -9,6 +9,8 @@
 #include "figures/threshold.h"
 #include "plan/plan.h"
 
+struct steer;
+
 /* Why the run ended. */
 enum run_end {
     RUN_COMPLETE,
@@ -38,6 +40,7 @@ struct run {
     enum run_end end;
     struct figures figures;
     const struct course *course; /* the load as it was played: the plan's, or a touched one */
+    const struct steer *steer;   /* what somebody has done to it by hand; NULL: nobody could */
     int64_t started_wall_ns;
     int64_t origin_ns; /* start of the run */
     int64_t t0_ns;     /* TIME_NEVER_NS: the load never began */

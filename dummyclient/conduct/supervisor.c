@@ -1,6 +1,7 @@
 #include "conduct/supervisor.h"
 
 #include "conduct/early_stop.h"
+#include "conduct/steer.h"
 #include "core/clock.h"
 #include "play/control.h"
 #include "play/worker.h"
@@ -43,6 +44,8 @@ struct supervisor {
     struct fleet_status whole;  /* the same with the others'; on a member as own */
     struct live_view *view;     /* the whole's */
     bool whole_known;           /* every rank has sent its status */
+    struct steer *steer;
+    int64_t touched_ns; /* when the load was last touched */
     uint32_t stops_seen;
     int64_t clock_offset_ns;
     uint32_t settled; /* while connecting: the gauges of the last progress, */
@@ -404,6 +407,80 @@ static uint32_t supervisor__count_running(struct supervisor *supervisor)
     return running;
 }
 
+/* The load has been touched: the workers, the end of the run and the page follow. */
+static void supervisor__follow_course(struct supervisor *supervisor)
+{
+    struct control *control = &supervisor->control;
+    struct run *run = supervisor->run;
+    const struct steer *steer = supervisor->steer;
+    const struct course *course = steer_course(steer, steer->touches_count);
+    if (course == run->course) {
+        return;
+    }
+    run->course = course;
+    atomic_store(&control->course, course);
+    int64_t stop_ns = run->t0_ns + course->end_ns;
+    if (supervisor__advance(&control->stop_ns, stop_ns)) {
+        supervisor__advance(&control->drain_end_ns,
+                            stop_ns + supervisor->plan->scenario->load.drain_ns);
+    }
+    supervisor__wake(supervisor);
+    if (supervisor->feed != NULL) {
+        feed_put_scenario(supervisor->feed, course);
+    }
+}
+
+/* Orders of somebody who steers the run. In a fleet a touch waits until every rank has had the time
+ * to take over the last ones. */
+static void supervisor__steer(struct supervisor *supervisor, int64_t now_ns)
+{
+    bool alone = fleet_is_alone(supervisor->fleet);
+    const struct steer_moment moment = {.now_ns = now_ns,
+                                        .t0_ns = supervisor->run->t0_ns,
+                                        .stop_ns = atomic_load(&supervisor->control.stop_ns),
+                                        .notice_ns =
+                                            alone ? SUPERVISOR_NOTICE_NS : FLEET_NOTICE_NS};
+    if (!alone && now_ns - supervisor->touched_ns < FLEET_NOTICE_NS) {
+        return;
+    }
+    if (steer_turn(supervisor->steer, &moment, alone ? STEER_MARKS_MAX : FLEET_TOUCHES_MAX)) {
+        supervisor->touched_ns = now_ns;
+        supervisor__follow_course(supervisor);
+    }
+}
+
+/* The last touches, for the other ranks. */
+static void supervisor__order_touches(const struct supervisor *supervisor,
+                                      struct fleet_orders *orders)
+{
+    const struct steer *steer = supervisor->steer;
+    orders->touches_count = steer->touches_count;
+    for (uint32_t i = 0; i < FLEET_TOUCHES_MAX && i < steer->touches_count; i++) {
+        uint32_t number = steer->touches_count - 1 - i;
+        orders->touches[number % FLEET_TOUCHES_MAX] = steer->touches[number];
+    }
+}
+
+/* Those of the leader that are new. */
+static void supervisor__apply_touches(struct supervisor *supervisor,
+                                      const struct fleet_orders *orders)
+{
+    struct steer *steer = supervisor->steer;
+    struct error error = {""};
+    uint32_t number = steer->touches_count;
+    bool known = number + FLEET_TOUCHES_MAX >= orders->touches_count;
+    for (; known && number < orders->touches_count; number++) {
+        known = steer_follow(steer, &orders->touches[number % FLEET_TOUCHES_MAX], &error);
+    }
+    if (known) {
+        supervisor__follow_course(supervisor);
+    } else if (supervisor->run->end == RUN_COMPLETE) {
+        error_set(&supervisor->run->error, "a rank could not follow the touched load: %s",
+                  error.text[0] != '\0' ? error.text : "it missed a touch");
+        supervisor__stop(supervisor, RUN_WORKER_FAILED, 0);
+    }
+}
+
 /* The tick of the leader, or of a single program. */
 static void supervisor__decide(struct supervisor *supervisor, int64_t now_ns)
 {
@@ -420,6 +497,7 @@ static void supervisor__decide(struct supervisor *supervisor, int64_t now_ns)
         supervisor__watch(supervisor, now_ns);
         supervisor__watch_barriers(supervisor);
     }
+    supervisor__steer(supervisor, now_ns);
     supervisor__check_thresholds(supervisor, now_ns);
     supervisor__show(supervisor, now_ns);
     struct fleet_orders orders = {.t0_ns = atomic_load(&control->t0_ns),
@@ -430,6 +508,7 @@ static void supervisor__decide(struct supervisor *supervisor, int64_t now_ns)
     for (int i = 0; i < SCENARIO_BARRIERS_MAX; i++) {
         orders.barrier_opened[i] = atomic_load(&control->barrier_opened[i]);
     }
+    supervisor__order_touches(supervisor, &orders);
     fleet_order(supervisor->fleet, &orders, now_ns);
 }
 
@@ -447,6 +526,7 @@ static void supervisor__apply_orders(struct supervisor *supervisor)
         changed |= supervisor__advance(&control->abort_ns, orders->abort_ns);
         changed |= supervisor__advance(&control->t0_ns, orders->t0_ns);
         supervisor->run->t0_ns = orders->t0_ns;
+        supervisor__apply_touches(supervisor, orders);
         for (int i = 0; i < SCENARIO_BARRIERS_MAX; i++) {
             changed |= orders->barrier_opened[i] != atomic_load(&control->barrier_opened[i]);
             atomic_store(&control->barrier_opened[i], orders->barrier_opened[i]);
@@ -606,13 +686,16 @@ static bool supervisor__open(struct supervisor *supervisor, struct error *error)
 }
 
 bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *fleet, bool progress,
-                    struct feed *feed, struct trace_output *trace, struct error *error)
+                    struct steer *steer, struct feed *feed, struct trace_output *trace,
+                    struct error *error)
 {
     struct supervisor supervisor = {
-        .plan = plan, .run = run, .fleet = fleet, .feed = feed, .trace = trace};
+        .plan = plan, .run = run, .fleet = fleet, .steer = steer, .feed = feed, .trace = trace};
     supervisor.view = &supervisor.whole.view;
-    *run = (struct run){
-        .course = &plan->course, .t0_ns = TIME_NEVER_NS, .gather_until_ns = TIME_NEVER_NS};
+    *run = (struct run){.course = &plan->course,
+                        .steer = steer,
+                        .t0_ns = TIME_NEVER_NS,
+                        .gather_until_ns = TIME_NEVER_NS};
     thread_prefer_latency(); /* late ticks mean that this program gets no CPU */
     if (!supervisor__open(&supervisor, error)) {
         return false;
@@ -628,7 +711,9 @@ bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *flee
         run_close(run);
         return false;
     }
+    steer_begin(steer);
     bool ended = supervisor__wait(&supervisor);
+    steer_end(steer);
     run->end_ns = clock_now_ns();
     if (!ended) {
         console_close(&supervisor.console, SUPERVISOR_OUTPUT_WITHIN_NS);

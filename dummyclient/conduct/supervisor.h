@@ -7,11 +7,13 @@
 #include "fleet/fleet.h"
 
 struct feed;
+struct steer;
 struct trace_output;
 
-/* Plays the plan, or this program's share of it. feed and trace may be NULL. progress: show the
- * live line.
+/* Plays the plan, or this program's share of it, as steer says. feed and trace may be NULL.
+ * progress: show the live line.
  * False only when nothing was played for lack of memory, threads or another rank; then *error says
  * why. */
 bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *fleet, bool progress,
-                    struct feed *feed, struct trace_output *trace, struct error *error);
+                    struct steer *steer, struct feed *feed, struct trace_output *trace,
+                    struct error *error);

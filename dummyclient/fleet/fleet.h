@@ -17,9 +17,12 @@
 #include "core/pack.h"
 #include "figures/live.h"
 #include "fleet/mesh.h"
+#include "pacing/course.h"
 
 enum { FLEET_HOST_BYTES_MAX = 128, FLEET_BUILD_BYTES_MAX = 128, FLEET_PROBLEM_BYTES_MAX = 512 };
 enum { FLEET_RANKS_MAX = 4096 };
+
+enum { FLEET_TOUCHES_MAX = 8 };
 
 /* A rank that is silent for this long is lost. */
 #define FLEET_SILENT_NS (5 * INT64_C(1000000000))
@@ -64,6 +67,9 @@ struct fleet_orders {
     int64_t abort_ns;
     uint32_t barrier_opened[SCENARIO_BARRIERS_MAX];
     uint32_t probes; /* number of probes for the figures of thresholds */
+    /* How often the load was touched; touch n of the last few is touches[n % FLEET_TOUCHES_MAX]. */
+    uint32_t touches_count;
+    struct touch touches[FLEET_TOUCHES_MAX];
 };
 
 /* What is known of a rank: of all on the leader, elsewhere of itself and the leader. */

@@ -190,7 +190,7 @@ static bool fleet__is_order(const struct fleet_orders *now, const struct fleet_o
 {
     return now->t0_ns != sent->t0_ns || now->stop_ns != sent->stop_ns ||
            now->drain_end_ns != sent->drain_end_ns || now->abort_ns != sent->abort_ns ||
-           now->probes != sent->probes ||
+           now->probes != sent->probes || now->touches_count != sent->touches_count ||
            memcmp(now->barrier_opened, sent->barrier_opened, sizeof now->barrier_opened) != 0;
 }
 

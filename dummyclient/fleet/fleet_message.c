@@ -184,6 +184,12 @@ void fleet_pack_orders(const struct fleet_orders *orders, int64_t offset_ns, str
         pack_u64(pack, orders->barrier_opened[i]);
     }
     pack_u64(pack, orders->probes);
+    pack_u64(pack, orders->touches_count);
+    for (uint32_t i = 0; i < FLEET_TOUCHES_MAX; i++) {
+        pack_u64(pack, (uint64_t)orders->touches[i].kind);
+        pack_i64(pack, orders->touches[i].at_ns);
+        pack_double(pack, orders->touches[i].value);
+    }
 }
 
 bool fleet_unpack_orders(struct fleet_orders *orders, int64_t offset_ns, struct unpack *from)
@@ -197,6 +203,12 @@ bool fleet_unpack_orders(struct fleet_orders *orders, int64_t offset_ns, struct 
         read.barrier_opened[i] = unpack_u32(from, UINT32_MAX);
     }
     read.probes = unpack_u32(from, UINT32_MAX);
+    read.touches_count = unpack_u32(from, UINT32_MAX);
+    for (uint32_t i = 0; i < FLEET_TOUCHES_MAX; i++) {
+        read.touches[i].kind = (enum touch_kind)unpack_u32(from, TOUCH_KINDS - 1);
+        read.touches[i].at_ns = unpack_i64(from);
+        read.touches[i].value = unpack_double(from);
+    }
     if (!unpack_is_done(from)) {
         return false;
     }

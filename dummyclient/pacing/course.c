@@ -122,6 +122,12 @@ static uint32_t course__cut(struct scenario_load *load, int64_t at_ns)
     return i + 1;
 }
 
+/* To the millionth, as a scenario can say it. */
+static double course__scaled(double rate_per_s, double factor)
+{
+    return round(rate_per_s * factor * 1e6) / 1e6;
+}
+
 static void course__change(struct scenario_stage *stage, const struct touch *touch)
 {
     switch (touch->kind) {
@@ -132,8 +138,8 @@ static void course__change(struct scenario_stage *stage, const struct touch *tou
         stage->rate_to_per_s = touch->value;
         break;
     case TOUCH_SCALE:
-        stage->rate_from_per_s *= touch->value;
-        stage->rate_to_per_s *= touch->value;
+        stage->rate_from_per_s = course__scaled(stage->rate_from_per_s, touch->value);
+        stage->rate_to_per_s = course__scaled(stage->rate_to_per_s, touch->value);
         break;
     case TOUCH_CONNECTIONS:
         stage->connections_from = (uint32_t)touch->value;

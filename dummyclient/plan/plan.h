@@ -227,6 +227,10 @@ bool plan_digest(const struct plan *plan, struct plan_digest *digest);
 bool plan_is_watched(const struct plan *plan);
 void plan_print(const struct plan *plan, FILE *file);
 struct cJSON *plan_to_json(const struct plan *plan);
+/* replay.c: a load as the `load` of a scenario says it, with what the options made of it; and the
+ * whole scenario with that load. NULL: no memory. */
+struct cJSON *plan_load_document(const struct course *course);
+struct cJSON *plan_replay(const struct plan *plan, const struct course *course);
 /* One sentence about a warm-up that was shortened; false: it was not. */
 enum { PLAN_NOTE_BYTES_MAX = 256 };
 bool plan_shortens_warmup(const struct plan *plan, char text[PLAN_NOTE_BYTES_MAX]);

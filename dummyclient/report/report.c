@@ -1,6 +1,7 @@
 #include "report/report.h"
 
 #include "conduct/hosts.h"
+#include "conduct/steer.h"
 #include "core/clock.h"
 #include "text/json.h"
 
@@ -323,7 +324,11 @@ struct cJSON *report_to_json(const struct plan *plan, struct run *run,
         json_add_i64(object, "window_start_ns", window_at_ns);
         json_add_i64(object, "window_end_ns", window_at_ns + run->window_ns);
     }
+    if (object != NULL && run->steer != NULL) {
+        json_add_bool(object, "steered", steer_is_steered(run->steer));
+    }
     json_add_item(result, "plan", plan_to_json(plan));
+    steer_add_json(run, result);
     report__add_validity(result, verdict);
     report__add_ready(result, run);
     report__add_thresholds(result, plan, verdict, run->aborted_by);

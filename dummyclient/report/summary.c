@@ -1,6 +1,7 @@
 #include "report/summary.h"
 
 #include "conduct/hosts.h"
+#include "conduct/steer.h"
 #include "core/clock.h"
 #include "core/printable.h"
 #include "report/summary_tls.h"
@@ -452,6 +453,11 @@ static void summary__print_verdict(const struct plan *plan, const struct run *ru
         fprintf(file, "\n  ended early, after %s: %s did not hold\n",
                 units_format_duration(run->stop_ns - run->t0_ns, text),
                 printable_text(run->aborted_by->text, safe, sizeof safe));
+    }
+    if (run->steer != NULL && steer_is_steered(run->steer)) {
+        fprintf(file,
+                "\n  steered       by hand, %" PRIu32 " %s: the load was not the scenario's\n",
+                run->steer->touches_count, run->steer->touches_count == 1 ? "time" : "times");
     }
     if (run->end == RUN_INTERRUPTED) {
         fprintf(file, "\n  interrupted: these are the figures until then\n");

@@ -3,12 +3,29 @@
 #include "core/clock.h"
 #include "show/metrics.h"
 
+#include <cjson/cJSON.h>
+
 #include <stdlib.h>
+#include <string.h>
+
+void feed_put_scenario(struct feed *feed, const struct course *course)
+{
+    struct cJSON *json = feed->web != NULL ? plan_replay(feed->records[0].plan, course) : NULL;
+    char *text = json != NULL ? cJSON_Print(json) : NULL;
+    if (text != NULL) {
+        web_put(feed->web, WEB_SCENARIO, text, strlen(text));
+    }
+    cJSON_free(text);
+    cJSON_Delete(json);
+}
 
 void feed_begin(struct feed *feed, const struct plan *plan, int64_t origin_ns)
 {
     for (uint32_t i = 0; feed != NULL && i < WEB_TIERS; i++) {
         record_begin(&feed->records[i], plan, origin_ns);
+    }
+    if (feed != NULL) {
+        feed_put_scenario(feed, &plan->course);
     }
 }
 

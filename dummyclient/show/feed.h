@@ -18,5 +18,7 @@ struct feed {
 void feed_begin(struct feed *feed, const struct plan *plan, int64_t origin_ns);
 /* Makes the record when a second has passed. */
 void feed_tick(struct feed *feed, const struct record_moment *moment);
+/* What is played, as a scenario: the load may have been touched. */
+void feed_put_scenario(struct feed *feed, const struct course *course);
 /* The last one, for any interval. */
 void feed_finish(struct feed *feed, const struct record_moment *moment);

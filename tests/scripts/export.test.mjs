@@ -127,6 +127,6 @@ test('the command writes each format, and says what is wrong', (t) => {
   }
   const wrong = runTool('export', [run, '--format', 'xml']);
   assert.equal(wrong.status, 2);
-  assert.match(wrong.stderr, /hdr, hlog, csv, not xml/);
+  assert.match(wrong.stderr, /hdr, hlog, csv, scenario, not xml/);
   assert.equal(runTool('export', []).status, 2);
 });

@@ -102,6 +102,12 @@ function obstaclesOf(baseline, candidate, invalid) {
     reasons.push(`${interrupted.length} runs were interrupted: ` +
       listed(interrupted));
   }
+  const steered = [...baseline, ...candidate].filter(({ client }) => client.run.steered);
+  if (steered.length) {
+    reasons.push(`${steered.length} runs were steered by hand, and had another load than their ` +
+      `scenario says: ${listed(steered)}; export what was played (scripts/export --format ` +
+      'scenario), and compare runs of that');
+  }
   const all = baseline.length + candidate.length;
   if (invalid.length > all * INVALID_SHARE_MAX) {
     reasons.push(`${invalid.length} of ${all} runs are invalid measurements (the generator could ` +

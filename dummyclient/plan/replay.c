@@ -1,0 +1,141 @@
+/* A load as a scenario says it: what was played by hand can be played again. */
+#include "plan/plan.h"
+#include "text/json.h"
+#include "text/units.h"
+
+#include <cjson/cJSON.h>
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { REPLAY_DIGITS_MAX = 15 }; /* that a scenario takes */
+
+/* Exactly, where 15 digits do. */
+static void replay__add_rate(struct cJSON *json, const char *key, double rate_per_s)
+{
+    char text[64];
+    int before = rate_per_s >= 10 ? (int)floor(log10(rate_per_s)) + 1 : 1;
+    int after = REPLAY_DIGITS_MAX - before;
+    snprintf(text, sizeof text - 2, "%.*f", after < 0 ? 0 : after, rate_per_s);
+    if (strchr(text, '.') != NULL) {
+        size_t bytes = strlen(text);
+        while (text[bytes - 1] == '0') {
+            bytes--;
+        }
+        bytes -= text[bytes - 1] == '.';
+        text[bytes] = '\0';
+    }
+    strcat(text, "/s");
+    json_add_text(json, key, text);
+}
+
+static void replay__add_duration(struct cJSON *json, const char *key, int64_t duration_ns)
+{
+    static const struct {
+        int64_t ns;
+        const char *name;
+    } UNITS[] = {{1000000000, "s"}, {1000000, "ms"}, {1000, "us"}, {1, "ns"}};
+    char text[UNITS_TEXT_BYTES_MAX];
+    size_t i = 0;
+    while (duration_ns % UNITS[i].ns != 0) {
+        i++;
+    }
+    /* Beyond eleven days not to the nanosecond: in 15 digits. */
+    while (i > 0 && duration_ns / UNITS[i].ns >= INT64_C(1000000000000000)) {
+        i--;
+    }
+    snprintf(text, sizeof text, "%" PRId64 "%s", duration_ns / UNITS[i].ns, UNITS[i].name);
+    json_add_text(json, key, text);
+}
+
+static void replay__add_stage(struct cJSON *stages, const struct scenario_stage *stage)
+{
+    struct cJSON *item = cJSON_CreateObject();
+    replay__add_duration(item, "duration", stage->duration_ns);
+    const char *rate = stage->per_connection ? "rate_per_connection" : "rate";
+    if (stage->has_rate && stage->rate_from_per_s == stage->rate_to_per_s) {
+        replay__add_rate(item, rate, stage->rate_from_per_s);
+    } else if (stage->has_rate) {
+        struct cJSON *ramp = json_add_item(item, rate, cJSON_CreateObject());
+        replay__add_rate(ramp, "from", stage->rate_from_per_s);
+        replay__add_rate(ramp, "to", stage->rate_to_per_s);
+    }
+    if (stage->has_connections && stage->connections_from == stage->connections_to) {
+        json_add_u64(item, "connections", stage->connections_from);
+    } else if (stage->has_connections) {
+        struct cJSON *ramp = json_add_item(item, "connections", cJSON_CreateObject());
+        json_add_u64(ramp, "from", stage->connections_from);
+        json_add_u64(ramp, "to", stage->connections_to);
+    }
+    json_append_item(stages, item);
+}
+
+/* Where no stage says more than how long it takes, it is the duration of the run. */
+static bool replay__has_stages(const struct scenario_load *load)
+{
+    for (uint32_t i = 0; i < load->stages_count; i++) {
+        if (load->stages[i].has_rate || load->stages[i].has_connections) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct cJSON *plan_load_document(const struct course *course)
+{
+    const struct scenario_load *load = &course->load;
+    struct cJSON *json = cJSON_CreateObject();
+    if (load->connections > 0) {
+        json_add_u64(json, "connections", load->connections);
+    }
+    if (load->connect_rate_per_s > 0) {
+        replay__add_rate(json, "connect_rate", load->connect_rate_per_s);
+    }
+    replay__add_duration(json, "connect_timeout", load->connect_timeout_ns);
+    if (load->has_rate) {
+        replay__add_rate(json, load->per_connection ? "rate_per_connection" : "rate",
+                         load->rate_per_s);
+    }
+    if (replay__has_stages(load)) {
+        struct cJSON *stages = json_add_item(json, "stages", cJSON_CreateArray());
+        for (uint32_t i = 0; i < load->stages_count; i++) {
+            struct scenario_stage stage = course_stage(course, i);
+            replay__add_stage(stages, &stage);
+        }
+    } else {
+        replay__add_duration(json, "duration", course->end_ns);
+    }
+    if (load->warmup_ns < course->end_ns) {
+        replay__add_duration(json, "warmup", load->warmup_ns);
+    }
+    replay__add_duration(json, "drain", load->drain_ns);
+    if (course->pacing.arrivals_total > 0) {
+        json_add_text(json, "late", load->late == LATE_DROP ? "drop" : "queue");
+        json_add_text(json, "arrival", load->arrival == ARRIVAL_POISSON ? "poisson" : "constant");
+        if (load->catch_up_max_per_s > 0) {
+            replay__add_rate(json, "max_catch_up_rate", load->catch_up_max_per_s);
+        }
+    }
+    json_add_u64(json, "in_flight", load->in_flight);
+    json_add_u64(json, "seed", load->seed);
+    return json;
+}
+
+struct cJSON *plan_replay(const struct plan *plan, const struct course *course)
+{
+    struct cJSON *json = cJSON_Duplicate(plan->scenario->document, true);
+    struct cJSON *load = plan_load_document(course);
+    if (json == NULL || load == NULL) {
+        cJSON_Delete(json);
+        cJSON_Delete(load);
+        return NULL;
+    }
+    if (cJSON_HasObjectItem(json, "load")) {
+        cJSON_ReplaceItemInObjectCaseSensitive(json, "load", load);
+    } else {
+        cJSON_AddItemToObject(json, "load", load);
+    }
+    return json;
+}

@@ -1,0 +1,184 @@
+// Somebody steers a run by hand: what they do has its effect, is in the result, and can be played
+// again.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { endServer, fileFor, folderFor, freePort, LIMIT, resultOf, ROOT, RUN_TIME_MS, runClient,
+  runServer, said, startClient, TAME } from './harness.mjs';
+import { sleep } from '../../scripts/lib/base/process.mjs';
+
+function scenarioOf(folder, load) {
+  const file = path.join(folder, 'scenario.json');
+  fs.writeFileSync(file, JSON.stringify({ name: 'steered',
+    target: { host: '127.0.0.1', port: 7777 }, load,
+    behaviors: [{ name: 'a', loop: [{ request: { name: 'x',
+      send: { id: 1, body: { random: { bytes: 32 } } } } }] }] }));
+  return file;
+}
+
+async function order(port, what) {
+  const response = await fetch(`http://127.0.0.1:${port}/control`, { method: 'POST',
+    headers: { 'content-type': 'application/json' }, body: JSON.stringify(what) });
+  return { status: response.status, ...await response.json() };
+}
+
+/** Plays the scenario; hands: orders, each with the time it is given at, since the first one that
+ *  the run took. */
+async function steer(t, folder, server, load, hands) {
+  const out = path.join(folder, 'steered.json');
+  const port = await freePort();
+  const client = startClient(t, [fileFor(scenarioOf(folder, load)), '--port', server.port,
+    '--listen', `127.0.0.1:${port}`, '--out', fileFor(out), ...TAME]);
+  const until_ms = Date.now() + RUN_TIME_MS;
+  let began_s;
+  while (began_s === undefined) {
+    const { at_s: at, done } = await order(port, { rate: '+0%' }).catch(() => ({}));
+    began_s = done && at;
+    assert.ok(Date.now() < until_ms && client.exitCode === null, said(client));
+    await sleep(20);
+  }
+  const answers = [];
+  for (const { after_ms: after, ...what } of hands) {
+    await sleep(after);
+    answers.push(await order(port, what));
+  }
+  const replay = await (await fetch(`http://127.0.0.1:${port}/scenario`)).json();
+  await client.wait(RUN_TIME_MS);
+  assert.equal(client.exitCode, 0, said(client));
+  return { result: resultOf(out), out, answers, replay, client };
+}
+
+/** Arrivals due until the end of each second of the run. */
+function dueUntil(result) {
+  let sum = 0;
+  return result.series.map(({ due = 0 }) => { sum += due; return sum; });
+}
+
+/** Both have the same arrivals, at the same times since t0: at most so many are in another second
+ *  as come in the time by which their beginnings differ. */
+function assertSameLoad(a, b, most_per_s) {
+  assert.equal(a.rate.intended, b.rate.intended);
+  const apart_s = Math.abs(Number(a.run.t0_ns) - Number(b.run.t0_ns)) / 1e9;
+  const [first, second] = [dueUntil(a), dueUntil(b)];
+  for (let i = 0; i < Math.min(first.length, second.length); i++) {
+    const apart = Math.abs(first[i] - second[i]);
+    assert.ok(apart <= Math.ceil(most_per_s * apart_s) + 1, `second ${i}: ${first} and ${second}`);
+  }
+}
+
+async function assertReplays(t, folder, server, steered, most_per_s) {
+  const file = path.join(folder, 'replay.json');
+  const out = path.join(folder, 'replayed.json');
+  const exported = spawnSync(process.execPath, [path.join(ROOT, 'scripts', 'export.mjs'),
+    steered.out, '--format', 'scenario', '-o', file], { encoding: 'utf8' });
+  assert.equal(exported.status, 0, exported.stderr);
+  assert.deepEqual(JSON.parse(fs.readFileSync(file, 'utf8')).load, steered.replay.load);
+  const client = await runClient(t, [fileFor(file), '--port', server.port, '--out', fileFor(out),
+    '--no-strict', '--no-progress']);
+  assert.equal(client.exitCode, 0, said(client));
+  const result = resultOf(out);
+  assert.equal(result.run.steered, false);
+  assert.equal(result.steering, undefined);
+  assertSameLoad(steered.result, result, most_per_s);
+}
+
+test('orders have their effect, are marks in the result, and replay as a scenario', LIMIT,
+  async (t) => {
+    const folder = folderFor(t);
+    const server = await runServer(t);
+    const steered = await steer(t, folder, server,
+      { connections: 10, stages: [{ duration: '3s', rate: { from: '100/s', to: '200/s' } },
+        { duration: '60s', rate: '50/s' }, { duration: '500ms', rate: '80/s' }] },
+      [{ after_ms: 300, rate: '+50%' }, { after_ms: 300, connections: 3 },
+        { after_ms: 100, mark: 'a "mark"' }, { after_ms: 100, pause: true },
+        { after_ms: 400, pause: false }, { after_ms: 100, end: 'stage' },
+        { after_ms: 300, rate: 333 }, { after_ms: 300, end: 'stage' }]);
+    const { result, answers } = steered;
+    assert.deepEqual(answers.map(({ status }) => status), Array(8).fill(200));
+    assert.equal(result.run.steered, true);
+    assert.deepEqual(result.steering.marks.map(({ kind, text }) => `${kind}: ${text}`),
+      ['rate: rate +0%', 'rate: rate +50%', 'connections: connections 3', 'mark: a "mark"',
+        'pause: pause', 'resume: resume', 'end: end of the stage', 'rate: rate 333/s',
+        'end: end of the stage']);
+    assert.ok(result.steering.marks.every(({ who }) => who.includes('127.0.0.1')));
+    // The stages are as long as the hand made them: the second took 600 ms of its 60 s.
+    const [first, second, third] = result.stages;
+    assert.equal(first.end_ns, second.start_ns);
+    assert.equal(second.end_ns, third.start_ns);
+    const at = (i) => Number(result.steering.marks[i].since_t0_ns);
+    assert.equal(Number(second.start_ns), at(6));
+    assert.equal(Number(second.end_ns), at(8));
+    assert.equal(Number(third.end_ns) - Number(third.start_ns), 500e6);
+    // Nothing was due in the pause, and what was due is what was asked for.
+    const { begun, dropped, never_started: never, intended } = result.rate;
+    assert.equal(begun + dropped + never, intended);
+    assert.ok(Math.abs(result.rate.target_per_s * Number(result.rate.window_ns) / 1e9 -
+      intended) <= 1, JSON.stringify(result.rate));
+    assert.match(steered.client.stdout, /steered +by hand, 8 times/);
+    await assertReplays(t, folder, server, steered, 500);
+    await endServer(server);
+  });
+
+test('Poisson arrivals and a rate of each connection are drawn alike when played again', LIMIT,
+  async (t) => {
+    const server = await runServer(t);
+    for (const load of [{ connections: 5, arrival: 'poisson', rate: '300/s', duration: '2s' },
+      { connections: 8, rate_per_connection: '20/s', duration: '2s' }]) {
+      const folder = folderFor(t);
+      const steered = await steer(t, folder, server, load,
+        [{ after_ms: 200, rate: '-30%' }, { after_ms: 200, rate: '+100%' },
+          { after_ms: 200, pause: true }, { after_ms: 100, pause: false }]);
+      await assertReplays(t, folder, server, steered, 1000);
+    }
+    await endServer(server);
+  });
+
+test('the run is ended in order, and what cannot be done is refused in one line', LIMIT,
+  async (t) => {
+    const folder = folderFor(t);
+    const server = await runServer(t);
+    const open = await steer(t, folder, server,
+      { connections: 4, rate: '100/s', duration: '60s', max_catch_up_rate: '500/s' },
+      [{ after_ms: 0, connections: 5 }, { after_ms: 0, rate: 500 }, { after_ms: 0, rate: 'fast' },
+        { after_ms: 0, rate_per_connection: 3 }, { after_ms: 0, speed: 3 },
+        { after_ms: 0, pause: 1 }, { after_ms: 0, end: 'soon' }, { after_ms: 0, mark: '' },
+        { after_ms: 300, end: 'run' }]);
+    const why = [/at most 4.*higher --connections/, /less than `load.max_catch_up_rate`/,
+      /`rate`: expected iterations per second/, /no rate per connection/, /one of the keys rate/,
+      /`pause`: expected true or false/, /`end`: expected "stage" or "run"/, /`mark`: expected/];
+    for (const [i, pattern] of why.entries()) {
+      assert.equal(open.answers[i].status, 400);
+      assert.match(open.answers[i].error, pattern);
+      assert.doesNotMatch(open.answers[i].error, /\n/);
+    }
+    assert.equal(open.answers.at(-1).status, 200);
+    assert.equal(open.result.run.interrupted, false);
+    assert.ok(Number(open.result.rate.window_ns) < 50e9);
+    assert.equal(open.result.rate.begun, open.result.rate.intended);
+    await endServer(server);
+  });
+
+test('a closed loop has connections and an end, but no rate', LIMIT, async (t) => {
+  const folder = folderFor(t);
+  const server = await runServer(t);
+  const out = path.join(folder, 'result.json');
+  const port = await freePort();
+  const client = startClient(t, [fileFor(scenarioOf(folder, { connections: 6, duration: '60s' })),
+    '--port', server.port, '--listen', `127.0.0.1:${port}`, '--out', fileFor(out), ...TAME]);
+  const until_ms = Date.now() + RUN_TIME_MS;
+  while (!(await order(port, { connections: 2 }).catch(() => ({}))).done) {
+    assert.ok(Date.now() < until_ms && client.exitCode === null, said(client));
+    await sleep(20);
+  }
+  assert.match((await order(port, { rate: 5 })).error, /a closed loop has no rate/);
+  assert.equal((await order(port, { connections: 6 })).status, 200);
+  assert.equal((await order(port, { end: 'run' })).status, 200);
+  await client.wait(RUN_TIME_MS);
+  assert.equal(client.exitCode, 0, said(client));
+  const result = resultOf(out);
+  assert.deepEqual(result.steering.load.stages.map(({ connections }) => connections), [6, 2, 6]);
+  await endServer(server);
+});
