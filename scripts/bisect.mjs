@@ -28,7 +28,10 @@ is sure which one it was. Commits that cannot be built, started or told are skip
   --metric NAME          the figure that changed (latency.response.p50)
   --min-effect 5%        a smaller change between the ends is none
   --alpha 0.05           how often ends that do not differ may be taken for different
-  --max-step-time 10m    play no commit longer (the ends three times as long), then skip it
+  --duet                 good end and commit at the same time, in blocks (scripts/regress --duet):
+                         noise hits both, so fewer pairs are needed
+  --max-step-time 10m    play no commit longer, then skip it; the ends, without which there is no
+                         answer, are played until it is sure whether they differ
   --max-time 2h          start nothing new after this time, and say what is known
   --out FOLDER           where everything goes (results/bisect-...); with the same folder an
                          interrupted call continues
@@ -39,17 +42,19 @@ exit: 0 an answer: a culprit, or that the ends do not differ ("verdict" in bisec
 
 const OWN = { '--good': true, '--bad': true, '--build': true, '--server': true, '--repo': true,
   '--metric': true, '--min-effect': true, '--alpha': true, '--max-step-time': true,
-  '--max-time': true, '--out': true };
+  '--max-time': true, '--out': true, '--duet': false };
 const TIMES = { '--max-step-time': 'step_ms', '--max-time': 'max_ms' };
 const BUILD_MS = 1800e3;
-const ENDS_STEPS = 3;
 
 function readArguments(argv) {
   const { own, client, names } = commandLine(argv, OWN, MANY_RUNS_REFUSED);
   const given = { repo: '.', metric: 'latency.response.p50', 'min-effect': '5%',
-    alpha: String(ALPHA), step_ms: 600e3, max_ms: 7200e3, out: null, client };
+    alpha: String(ALPHA), step_ms: 600e3, max_ms: 7200e3, duet: false, out: null, client };
   for (const [name, value] of own) {
-    given[TIMES[name] ?? name.slice(2)] = TIMES[name] ? durationMs(value) : value;
+    if (name === '--duet' && value !== undefined) {
+      throw new Failure(`--duet=${value}: --duet takes no value`, 2);
+    }
+    given[TIMES[name] ?? name.slice(2)] = TIMES[name] ? durationMs(value) : value ?? true;
     if (TIMES[name] && !durationMs(value)) throw new Failure(`${name}: a time such as 30m`, 2);
   }
   for (const name of ['good', 'bad', 'build', 'server']) {
@@ -99,7 +104,9 @@ function makeTellers(say, count) {
       const found = pair.failed ? 'fails its players'
         : pair.log_ratio === null ? 'does not count' : formatChange(Math.exp(pair.log_ratio));
       const { range } = step;
-      const left = range ? `  among ${range.first} .. ${range.last}` : '';
+      const { state, pairs_left: more } = step.ends;
+      const left = range ? `  among ${range.first} .. ${range.last}`
+        : state === null && more ? `  about ${more} more to know whether the ends differ` : '';
       line(commit, index, `pair ${String(pairs).padStart(2)}  ${found}${left}`);
     } };
 }
@@ -110,8 +117,9 @@ function repeatText(argv) {
 
 /** Everything that decides what is played: a folder of another question is refused. */
 function askedOf(given, history) {
-  const { build, server, metric, effect, alpha, scenario, client } = given;
-  return { good: history.good, bad: history.bad, build, server, metric, min_effect: effect, alpha,
+  const { build, server, metric, effect, alpha, scenario, client, duet } = given;
+  return { ...(duet ? { duet } : {}), good: history.good, bad: history.bad, build, server, metric,
+    min_effect: effect, alpha,
     scenario: readJson(scenario), client };
 }
 
@@ -128,10 +136,11 @@ async function main(argv) {
   const work = makeCommits(given, folder, watch, say);
   const until_ms = Date.now() + given.max_ms;
   const play = { folder, scenario: given.scenario, args: given.client, metric: given.metric,
-    good: history.good, server: work.server, until_ms, say, onClient: watch, stopped };
+    duet: given.duet, good: history.good, server: work.server, until_ms, say, onClient: watch,
+    stopped };
   const outcome = await bisect({ file: path.join(folder, 'bisect.json'),
     asked: askedOf(given, history), good: history.good, commits, step_ms: given.step_ms,
-    ends_ms: given.step_ms * ENDS_STEPS, options: { alpha: given.alpha, effect: given.effect },
+    options: { alpha: given.alpha, effect: given.effect },
     over: () => Date.now() > until_ms, stopped, build: work.build, isThere: work.isThere,
     play: (commit, number) => playPairOf(play, commit, number),
     ...makeTellers(say, commits.length) });

@@ -97,6 +97,35 @@ test('the commit that doubles the latency is found, interrupted and continued', 
     assert.equal(git(repo, 'rev-parse', 'HEAD'), shas[8]);
   });
 
+test('a commit is played for --max-step-time at most, and what that leaves is said', OPTIONS,
+  async (t) => {
+    const { repo, shas } = history(t);
+    const out = path.join(folderFor(t), 'out');
+    const args = play(repo, shas[0], shas[8], out);
+    const done = await bisect(t, ['--max-step-time', '1ms', ...args]).wait(RUN_TIME_MS * 3);
+    const result = JSON.parse(fs.readFileSync(path.join(out, 'bisect-result.json'), 'utf8'));
+    // The ends are not bounded by it; on a machine on which nothing can be measured they are all.
+    if (result.verdict === 'cannot tell') {
+      assert.match(done.stdout, /client was disturbed/, said(done));
+      return;
+    }
+    assert.equal(done.exitCode, 0, said(done));
+    const between = result.steps.filter(({ pairs, sha }) => pairs && sha !== shas[8]);
+    assert.ok(between.every(({ pairs }) => pairs === 1), said(done));
+    assert.ok(result.candidates.some(({ sha }) => sha === shas[5]), said(done));
+    assert.match(done.stdout, /these \d commits could not be told apart.*--max-step-time/,
+      said(done));
+  });
+
+test('without git it says so', OPTIONS, async (t) => {
+  const program = new Program(process.execPath, [path.join(ROOT, 'scripts', 'bisect.mjs'),
+    ...play(folderFor(t), 'a', 'b', path.join(folderFor(t), 'out'))],
+  { group: true, env: { PATH: path.join(folderFor(t), 'nothing') } });
+  await program.wait(RUN_TIME_MS);
+  assert.equal(program.exitCode, 2, said(program));
+  assert.match(program.stderr, /git is not there: bisecting needs it; install git$/m);
+});
+
 test('what cannot be bisected is refused in a line', OPTIONS, async (t) => {
   const { repo, shas } = history(t);
   git(repo, 'checkout', '--quiet', '-b', 'side', shas[2]);

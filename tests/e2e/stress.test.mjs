@@ -116,7 +116,7 @@ test('a server command that fails is reported immediately', LIMIT, async (t) => 
   const { program, runs } = await endStress(t, ['--server-cmd', 'exit 7',
     '--port', String(await freePort()), ...LOAD]);
   assert.equal(program.exitCode, 1, said(program));
-  assert.match(program.stderr, /--server-cmd "exit 7" ended before it listened \(exit 7\)/);
+  assert.match(program.stderr, /the command "exit 7" ended before it listened \(exit 7\)/);
   assert.deepEqual(runs, []);
 });
 

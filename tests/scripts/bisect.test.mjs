@@ -30,13 +30,30 @@ test('one +8% commit among 64 with recorded noise is found, builds fail', () => 
 test('nothing changed, and no culprit is named; an improvement is found as well', () => {
   let right = 0;
   for (let seed = 1; seed <= 8; seed++) {
-    const given = { seed, commits: 64, broken: 0.1, noise: recordedNoise(), pairs_max: 20 };
+    const given = { seed, commits: 64, broken: 0.1, noise: recordedNoise(), pairs_max: 20,
+      ends_max: 60 };
     assert.notEqual(simulateBisection({ ...given, effect: 0 }).verdict, 'culprit', `seed ${seed}`);
     const better = simulateBisection({ ...given, pairs_max: 60, effect: -0.3 });
     right += better.right ? 1 : 0;
     assert.ok(better.change.high < 0);
   }
   assert.ok(right >= 7, `${right} of 8 improvements are right`);
+});
+
+test('nothing changed, and that is said once the ends were played for long enough', () => {
+  const ends = Array.from({ length: 6 }, (_, i) => simulateBisection({ seed: 31 + i, commits: 64,
+    effect: 0, broken: 0.1, noise: recordedNoise(), least: 0.1, ends_max: 600 }));
+  assert.ok(ends.filter(({ verdict }) => verdict === 'same').length >= 5,
+    ends.map(({ verdict }) => verdict).join());
+});
+
+test('what is missing to know whether the ends differ is said, and how long it takes', () => {
+  const ends = endsOf(about(0.02, 6), OPTIONS);
+  assert.equal(ends.state, null);
+  const late = bisectDocument({ ...GIVEN, outcome: outcome({ verdict: 'late', range: null, ends,
+    pair_s: 20 }) });
+  assert.match(bisectLines(late).join('\n'),
+    /about \d+ more pairs of them would tell \(\d+ (seconds|minutes)\): .* longer --max-time/);
 });
 
 test('the same seed plays the same pairs', () => {

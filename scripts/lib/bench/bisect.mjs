@@ -8,8 +8,8 @@ const COMMITS = 64;
 const BROKEN = 0.1;
 const RIGHT_LEAST = 0.95;
 const ALPHA = 0.05;
-/** Nothing is to be found there: a bound keeps these from playing for hours. */
-const SAME_PAIRS_MAX = 40;
+/** Where nothing changed, that is to be said. */
+const SAME_LEAST = 0.9;
 
 export async function bisections(bench) {
   const count = bench.quick ? 10 : 100;
@@ -26,10 +26,12 @@ export async function bisections(bench) {
       `${right}/${count}; pairs ${typical('pairs')}, builds ${typical('built')}, ` +
       `commits named ${median(wide)}, at most ${Math.max(...wide)}`, right >= RIGHT_LEAST * count);
   }
-  const same = play(0, { pairs_max: SAME_PAIRS_MAX });
+  const same = play(0);
   const named = same.filter(({ verdict }) => verdict === 'culprit').length;
   const known = same.filter(({ verdict }) => verdict === 'same').length;
   bench.row('-', 'nothing changed: a culprit is named',
-    `${named}/${count}; ${known} "no culprit", ${count - named - known} "cannot tell"`,
-    named <= ALPHA * count);
+    `${named}/${count}; ${known} "no culprit", ${count - named - known} "cannot tell", pairs ` +
+    `${median(same.map(({ pairs }) => pairs))}, at most ` +
+    `${Math.max(...same.map(({ pairs }) => pairs))}`,
+    named <= ALPHA * count && known >= SAME_LEAST * count);
 }

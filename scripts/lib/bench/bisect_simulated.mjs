@@ -16,20 +16,21 @@ export function recordedNoise() {
  *  share; 0: none) and a share `broken` of the others cannot be built. Neighbouring pairs have
  *  neighbouring noise, of a random sign. Returns what nextStep() ended with, and { right (the
  *  culprit is in the answer), culprit, change, pairs (played), built }. pairs_max: as
- *  --max-step-time. */
-export function simulateBisection({ seed, commits, effect, broken, noise, pairs_max = 200 }) {
+ *  --max-step-time; ends_max: of the ends, as --max-time; least: as --min-effect. */
+export function simulateBisection({ seed, commits, effect, broken, noise, pairs_max = 200,
+  ends_max = 2000, least = 0.05 }) {
   const random = makeRandom(seed);
   const below = (limit) => Math.floor(random() * limit);
   const culprit = 1 + below(commits);
   const fails = Array.from({ length: commits + 1 }, (_, i) => i > 0 && i < commits &&
     random() < broken);
   const pairs = fails.map(() => []);
-  const bound = (i) => (i === commits ? 3 * pairs_max : pairs_max);
+  const bound = (i) => (i === commits ? ends_max : pairs_max);
   const closed = (i) => fails[i] || pairs[i].length >= bound(i);
   let current = 0;
   let at = 0;
   for (;;) {
-    const step = nextStep({ pairs, closed, current }, { alpha: 0.05, effect: 0.05 });
+    const step = nextStep({ pairs, closed, current }, { alpha: 0.05, effect: least });
     if (step.verdict) {
       const { range } = step;
       return { ...step, culprit, change: range ? changeOf(pairs, range) : null,

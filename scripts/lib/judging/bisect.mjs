@@ -4,6 +4,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { blockRatio, noteOf, playDuets, readDuets } from './duet.mjs';
 import { playRegress, readRegress } from './regress.mjs';
 import { failedSide } from './service.mjs';
 import { changeOf, nextStep } from './culprit.mjs';
@@ -14,10 +15,11 @@ import { metricOf } from '../results/metrics.mjs';
 const INVALID_MAX = 5;
 const FAILED_MAX = 2;
 
-/** What a pair of runs says of a metric: { log_ratio, failed, better }; log_ratio is null where the
- *  client was disturbed, or a server failed its players. failed: the commit's did, the good end's
- *  not. better: "lower", "higher" or null, of the metric. */
-function pairOf(good, candidate, metric) {
+/** What a pair of runs (or a block of a duet) says of a metric: { log_ratio, failed, better };
+ *  log_ratio is null where the client was disturbed, or a server failed its players. failed: the
+ *  commit's did, the good end's not. better: "lower", "higher" or null, of the metric.
+ *  ratioOf(from, to): of the figures of both. */
+function pairOf(good, candidate, metric, ratioOf) {
   const failed = failedSide({ a: good, b: candidate });
   if (failed) return { log_ratio: null, failed: failed === 'b', good_failed: failed !== 'b' };
   if (![good, candidate].every(({ client }) => client.validity.valid)) {
@@ -27,20 +29,40 @@ function pairOf(good, candidate, metric) {
   if (!from && !to) {
     throw new Failure(`--metric ${metric}: ${good.clientFile} has no such figure`, 2);
   }
-  const log = Math.log(to?.value / from?.value);
+  const log = ratioOf(from, to);
   return { log_ratio: Number.isFinite(log) ? log : null, failed: false,
     better: (from ?? to).better };
 }
 
-/** Plays one more pair of a commit, in folder/runs/COMMIT: { log_ratio, failed }, { unstarted:
- *  why }, or null when it was stopped or too late. given: { folder, scenario, args, metric,
- *  good, server(sha), until_ms, say, onClient, stopped, play (for tests) }. */
+/** What the last pair of a folder says: { pair (null: it was not finished), started }. */
+const LAST = {
+  turns(runs, scenario, number, metric) {
+    const { a, b } = readRegress(runs, scenario, number);
+    const mark = path.join(runs, path.basename(scenario, '.json'), 'not-started.json');
+    return { started: fs.existsSync(mark) ? readJson(mark) : null,
+      pair: a.length < number ? null : pairOf(a.at(-1), b.at(-1), metric,
+        (from, to) => Math.log(to?.value / from?.value)) };
+  },
+  duet(runs, scenario, number, metric) {
+    const { refused, started } = noteOf(runs, scenario);
+    const block = readDuets(runs, scenario).find((one) => one.block === number);
+    return { started: started ?? null,
+      pair: refused ? { refused: refused.join('; ') } : !block ? null
+        : pairOf(block.a, block.b, metric, () => blockRatio(block, metric)) };
+  },
+};
+
+/** Plays one more pair of a commit (of a duet: a block), in folder/runs/COMMIT: { log_ratio,
+ *  failed }, { unstarted: why }, { refused: why }, or null when it was stopped or too late. given:
+ *  { folder, scenario, args, metric, duet, good, server(sha), until_ms, say, onClient, stopped,
+ *  play (for tests) }. */
 export async function playPairOf(given, { sha }, number) {
-  const { folder, scenario, args, metric, server, say, onClient, stopped, play } = given;
+  const { folder, scenario, args, metric, server, say, onClient, stopped, play, duet } = given;
   const runs = path.join(folder, 'runs', sha.slice(0, 12));
   let whole;
   try {
-    whole = await playRegress({ folder: runs, scenarios: [scenario], repeats: number, args,
+    whole = await (duet ? playDuets : playRegress)({ folder: runs, scenarios: [scenario],
+      repeats: number, args, pilot: true, options: {},
       servers: { a: server(given.good), b: server(sha) }, until_ms: given.until_ms, onClient,
       stopped, play, say: (text) => { if (/^ {8}\S/.test(text)) say(text.split('; ')[0]); } });
   } catch (error) {
@@ -48,14 +70,11 @@ export async function playPairOf(given, { sha }, number) {
     return { unstarted: error.message.split('\n')[0] };
   }
   if (!whole) return null;
-  const mark = path.join(runs, path.basename(scenario, '.json'), 'not-started.json');
-  if (fs.existsSync(mark)) {
-    const { side, text } = readJson(mark);
-    if (side === 'a') throw new Failure(`the server of the good end does not start: ${text}`);
-    return { unstarted: text };
+  const { started, pair } = LAST[duet ? 'duet' : 'turns'](runs, scenario, number, metric);
+  if (started?.side === 'a') {
+    throw new Failure(`the server of the good end does not start: ${started.text}`);
   }
-  const { a, b } = readRegress(runs, scenario, number);
-  return a.length < number ? null : pairOf(a.at(-1), b.at(-1), metric);
+  return started ? { unstarted: started.text } : pair;
 }
 
 /** Opens what is known: a folder of an earlier call must have been asked the same. */
@@ -110,9 +129,9 @@ class Bisection {
     const pairs = known.map((step) => step.pairs);
     const bad = known.length - 1;
     const fails = pairs[bad].filter(({ failed }) => failed).length >= FAILED_MAX;
-    const { step_ms, ends_ms } = this.given;
+    // Without an answer of the ends there is none: they have all the time.
     const closed = (i) => closedBy(known[i],
-      { failures: fails || i === bad, step_ms: i === bad ? ends_ms : step_ms });
+      { failures: fails || i === bad, step_ms: i === bad ? Infinity : this.given.step_ms });
     const step = nextStep({ pairs, closed: (i) => closed(i) !== null, current: this.current },
       this.given.options);
     return { ...step, pairs, closed };
@@ -158,7 +177,9 @@ class Bisection {
     if (pair.unstarted && bad) {
       throw new Failure(`the server of the bad end does not start: ${pair.unstarted}`);
     }
-    if (pair.unstarted) step.skipped = `its server does not start: ${pair.unstarted}`;
+    if (pair.refused && bad) throw new Failure(`--duet: ${pair.refused}; try without it`);
+    if (pair.refused) step.skipped = `a duet would mislead: ${pair.refused}`;
+    else if (pair.unstarted) step.skipped = `its server does not start: ${pair.unstarted}`;
     else {
       this.state.better ??= pair.better;
       step.pairs.push({ log_ratio: pair.log_ratio, failed: pair.failed });
@@ -169,10 +190,10 @@ class Bisection {
 }
 
 /** Bisects. given: { file (the state), asked, good, commits (history.mjs), options: { alpha,
- *  effect }, step_ms and ends_ms (bounds of playing one commit, and the bad end), over(),
- *  stopped(), build(sha): null or { exit, text }, isThere(sha), play(commit, number),
+ *  effect }, step_ms (bound of playing one commit; the ends have none), over(), stopped(),
+ *  build(sha): null or { exit, text }, isThere(sha), play(commit, number),
  *  skip(commit, index, why), tell(step, commit, index, pair) }. Returns null when it was stopped,
- *  else { verdict, ends, range, change, steps, better }. */
+ *  else { verdict, ends, pair_s (what a pair of the ends takes), range, change, steps, better }. */
 export async function bisect(given) {
   const work = new Bisection(given);
   for (let step = work.next(); ; step = work.next()) {
@@ -203,6 +224,8 @@ function outcomeOf(work, { verdict, ends, range, pairs, closed }) {
     pairs: pairs[index].length, closed: index ? closed(index) : null }))
     .filter(({ pairs: played, closed: why }) => played || why);
   const change = verdict === 'culprit' ? changeOf(pairs, range) : null;
-  return { verdict, ends, range: range ?? null, change, steps,
+  const last = work.step(pairs.length - 1);
+  const pair_s = last.pairs.length ? last.spent_ms / 1000 / last.pairs.length : null;
+  return { verdict, ends, pair_s, range: range ?? null, change, steps,
     better: work.state.better ?? null };
 }

@@ -1,5 +1,6 @@
 // The answer of a bisection in words, as Markdown, and as JSON.
 
+import { formatPlayed } from './compare.mjs';
 import { formatChange, showText } from '../base/format.mjs';
 
 const BISECT_SCHEMA = 'dummyload-bisect/1';
@@ -28,7 +29,7 @@ function candidatesOf({ range }, commits) {
 /** The answer as a document. given: { outcome (bisect()), commits, good, bad, metric, alpha,
  *  min_effect, repeat }. */
 export function bisectDocument({ outcome, commits, ...given }) {
-  const { verdict, ends, range, change, steps, better } = outcome;
+  const { verdict, ends, pair_s, range, change, steps, better } = outcome;
   const ratio = (log) => (log === null ? null : Math.exp(log));
   const size = (one) => one && { ratio: ratio(one.log_ratio), ratio_low: ratio(one.low),
     ratio_high: ratio(one.high) };
@@ -37,7 +38,8 @@ export function bisectDocument({ outcome, commits, ...given }) {
     ? `the ends, good against bad: ${steps.at(-1).closed}` : null,
   ...given, better,
   ends: { ...size(ends), smallest_visible: ends.sensitivity !== null
-    ? Math.expm1(ends.sensitivity) : null, fails_players: ends.failed },
+    ? Math.expm1(ends.sensitivity) : null, fails_players: ends.failed,
+  pairs_left_about: ends.state === null ? ends.pairs_left : 0, pair_s: pair_s ?? null },
   change: size(change), kind: ends.state !== 'changed' ? null : ends.failed ? 'fails'
     : kindOf(ends, better),
   probability: range?.mass ?? null,
@@ -79,6 +81,13 @@ function notesOf({ candidates, steps, change, ends, kind }) {
   return notes;
 }
 
+/** How much more of the ends would tell. */
+function leftText({ pairs_left_about: left, pair_s: each_s }) {
+  return left ? `; about ${left} more pairs of them would tell` +
+    `${each_s === null ? '' : ` (${formatPlayed(left * each_s)})`}: the same call with a longer ` +
+    '--max-time goes on; --duet, longer runs (--duration) or a larger --min-effect take fewer' : '';
+}
+
 /** The answer as lines. */
 export function bisectLines(document) {
   const { verdict, candidates, ends, probability, min_effect: least } = document;
@@ -88,8 +97,10 @@ export function bisectLines(document) {
   }
   const differ = document.kind === null ? [] : [changeSentence(document)];
   if (verdict === 'cannot tell') {
-    const smallest = ends.smallest_visible === null ? 'no pair of runs counts'
-      : `smallest change that could be seen: ${(ends.smallest_visible * 100).toFixed(1)}%`;
+    const smallest = 'whether good and bad differ is not known: ' + (ends.smallest_visible === null
+      ? 'no change could be seen'
+      : `the smallest change that could be seen is ${(ends.smallest_visible * 100).toFixed(1)}%`) +
+      leftText(ends);
     return [`cannot tell: ${document.reason}`, ...(differ.length
       ? [`good and bad differ: ${differ[0]}; it is among ${candidates.length} commits:`,
         ...candidates.map((one) => `  ${named(one)}`)] : [smallest])];

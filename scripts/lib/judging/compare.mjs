@@ -423,7 +423,7 @@ function blindReasons(rows, repeat_s) {
 }
 
 /** "12 minutes" */
-function formatPlayed(seconds) {
+export function formatPlayed(seconds) {
   if (seconds < 120) return `${Math.ceil(seconds)} seconds`;
   return seconds < 7200 ? `${Math.ceil(seconds / 60)} minutes`
     : `${(seconds / 3600).toFixed(1)} hours`;

@@ -26,8 +26,9 @@ const CHANGES = 11;
 const SPREADS = [0.8, 1.1, 1.5];
 /** The probability that the search may leave to the answers that it does not give. */
 const DOUBT = 0.01;
-/** A commit is played on until its verdict is as sure as this: to build another costs more than a
- *  pair. Chosen by simulation (tests/bench/README.md). */
+/** The commit that was played last is played on as long as at least this probability is on either
+ *  side of it: to build another costs more than a pair. Chosen by simulation
+ *  (tests/bench/README.md). */
 const STAY = 0.03;
 /** A server that fails its players in so many pairs of the ends, and only there, is the change. */
 const FAILED_LEAST = 2;
@@ -40,6 +41,12 @@ const logsOf = (pairs) => pairs.filter(({ log_ratio: x }) => x !== null)
 
 /** Tests of the lists of pairs that were looked at: a list only grows, and each look is dear. */
 const looks = new WeakMap();
+/** Of many pairs not every one is worth a look; which are follows from their number alone. */
+const LOOKS_SPARSE = 40;
+
+function looksAt(count) {
+  return count - count % (2 * Math.max(1, Math.floor(count / LOOKS_SPARSE)));
+}
 
 function lookAt(pairs, logs, alpha, effect) {
   let look = looks.get(pairs);
@@ -47,24 +54,26 @@ function lookAt(pairs, logs, alpha, effect) {
     look = { alpha, effect, used: 0, test: makeSequential({ alpha, effect: Math.log1p(effect) }) };
     looks.set(pairs, look);
   }
-  for (; look.used < logs.length; look.used++) look.test.add(logs[look.used]);
+  for (; look.used < looksAt(logs.length); look.used++) look.test.add(logs[look.used]);
   return look.test.state();
 }
 
 /** What the pairs of the two ends say: { state: "changed", "same" or null (not sure yet), failed
  *  (the change is that the server fails its players), log_ratio, low, high (null: none yet),
- *  sensitivity (the smallest log ratio that would have been seen; null: none yet) }. low and high
- *  hold with probability 1 - alpha at every look together. */
+ *  sensitivity (the smallest log ratio that would have been seen; null: none yet), pairs_left
+ *  (about how many more it takes to be sure) }. low and high hold with probability 1 - alpha at
+ *  every look together. */
 export function endsOf(pairs, { alpha, effect }) {
   const failures = pairs.filter(({ failed }) => failed).length;
   if (failures >= FAILED_LEAST && failures * 2 > pairs.length) {
     return { state: 'changed', failed: true, log_ratio: null, low: null, high: null,
-      sensitivity: null };
+      sensitivity: null, pairs_left: 0 };
   }
-  const { log_ratio, low, high, sure } = lookAt(pairs, logsOf(pairs), alpha, effect);
+  const { log_ratio, low, high, sure, blocks_left_about: pairs_left } =
+    lookAt(pairs, logsOf(pairs), alpha, effect);
   const bounded = low !== null && high !== null;
   return { state: sure, failed: false, log_ratio, low, high,
-    sensitivity: bounded ? (high - low) / 2 : null };
+    sensitivity: bounded ? (high - low) / 2 : null, pairs_left };
 }
 
 /** The spread of ratios around their own level, as a standard deviation: from the median of the

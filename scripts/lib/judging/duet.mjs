@@ -38,7 +38,7 @@ const isDone = (folder) => fs.existsSync(path.join(folder, 'done'));
 
 /** What is known beside the blocks: { refused: [sentences], started: { side, text } of a server
  *  that did not start, asked: the first blocks have been, and it may go on }. */
-function readNote(folder, scenario) {
+export function noteOf(folder, scenario) {
   const file = noteFile(folder, scenario);
   return fs.existsSync(file) ? readJson(file) : {};
 }
@@ -187,7 +187,7 @@ class Duet {
     this.given = given;
     this.scenario = scenario;
     this.blocks = readDuets(given.folder, scenario);
-    this.note = readNote(given.folder, scenario);
+    this.note = noteOf(given.folder, scenario);
     // It may start now.
     delete this.note.started;
   }
@@ -246,7 +246,7 @@ class Duet {
       if (there.has(index + 1)) continue;
       const end = await this.askPilot();
       if (end) return end;
-      if (this.hasFailed()) {
+      if (!given.pilot && this.hasFailed()) {
         given.say(`the players were failed in the first ${FAILED_BLOCKS} blocks: no more are ` +
           'played');
         return 'played';
@@ -287,9 +287,14 @@ export function duetValues(folder, scenario) {
   return (metric) => valuesOf(blocks, metric);
 }
 
+/** The log ratio of a block of readDuets(); NaN: it has none of this metric. */
+export function blockRatio(block, metric) {
+  return valuesOf([block], metric)[0]?.value ?? NaN;
+}
+
 /** Why a duet of the scenario was refused: sentences; [] where it was not. */
 export function refusedOf(folder, scenario) {
-  return readNote(folder, scenario).refused ?? [];
+  return noteOf(folder, scenario).refused ?? [];
 }
 
 /** How a metric is judged: by its pairs of seconds; null: as compareRuns() does. */
@@ -304,7 +309,7 @@ function judgePairs(blocks, metric, { alpha = ALPHA }) {
  *  (compareRuns') }. */
 export function compareDuet(folder, scenario, { options, untilSure }) {
   const blocks = readDuets(folder, scenario);
-  const { refused = [], started = null } = readNote(folder, scenario);
+  const { refused = [], started = null } = noteOf(folder, scenario);
   if (!blocks.length && !refused.length && !started) return null;
   const runs = { a: blocks.map(({ a }) => a), b: blocks.map(({ b }) => b) };
   const judge = untilSure ? sequentialJudge((metric) => valuesOf(blocks, metric), options)

@@ -103,10 +103,10 @@ export async function startForeign(commandLine, { port, cpus, cwd } = {}) {
     if (!mayListen(program)) {
       await program.exited;
       await endLeftForeign({ program, mark });
-      throw startFailure(program, `--server-cmd "${line}" ended before it listened`);
+      throw startFailure(program, `the command "${line}" ended before it listened`);
     }
     if (Date.now() > deadline) {
-      const failure = startFailure(program, `--server-cmd "${line}" did not accept connections ` +
+      const failure = startFailure(program, `the command "${line}" did not accept connections ` +
         `on port ${chosen} within ${READY_TIME_MS / 1000} s`);
       program.kill();
       await endLeftForeign({ program, mark });
@@ -118,7 +118,7 @@ export async function startForeign(commandLine, { port, cpus, cwd } = {}) {
   if (program.gone && exitIsBad(program.gone)) {
     await program.exited;
     const others = await portTaken(chosen);
-    throw startFailure(program, `--server-cmd "${line}" ended` + (others
+    throw startFailure(program, `the command "${line}" ended` + (others
       ? `, and another program answers on port ${chosen} (${others})`
       : ' as soon as a client connected'));
   }
