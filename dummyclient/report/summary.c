@@ -217,9 +217,10 @@ static void summary__print_latency(const struct run *run, enum latency_kind kind
     fputc('\n', file);
 }
 
-static void summary__print_step(const struct figures_step *step, const char *name, FILE *file)
+/* A part of the run: how many requests, their response times, and its errors. */
+static void summary__print_part(const char *name, const struct histogram *response,
+                                const uint64_t *errors, FILE *file)
 {
-    const struct histogram *response = &step->latency[LATENCY_RESPONSE];
     char safe[SUMMARY_NAME_BYTES_MAX];
     char text[UNITS_TEXT_BYTES_MAX];
     fprintf(file, "    %-20s %s", printable_text(name, safe, sizeof safe),
@@ -232,9 +233,20 @@ static void summary__print_step(const struct figures_step *step, const char *nam
     }
     const char *separator = "  errors ";
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
-        separator = summary__print_kind(separator, step->errors[kind], kind, file);
+        separator = summary__print_kind(separator, errors[kind], kind, file);
     }
     fputc('\n', file);
+}
+
+/* What both servers of a duet showed, in the order in which the first line names them. */
+static void summary__print_sides(const struct plan *plan, const struct run *run, FILE *file)
+{
+    fprintf(file, "  by side\n");
+    for (uint32_t i = 0; i < plan->sides; i++) {
+        const struct figures_share *side = &run->figures.targets[i];
+        summary__print_part(plan->target_names[i], &side->latency[LATENCY_RESPONSE],
+                            side->counters.errors, file);
+    }
 }
 
 /* Where there is more than one request, each has a line: its response times. */
@@ -248,7 +260,9 @@ static void summary__print_steps(const struct plan *plan, const struct run *run,
         fprintf(file, "  by request\n");
     }
     for (uint32_t i = 0; i < shown && figures->steps_count > 1; i++) {
-        summary__print_step(&figures->steps[i], plan->step_names[i], file);
+        const struct figures_step *step = &figures->steps[i];
+        summary__print_part(plan->step_names[i], &step->latency[LATENCY_RESPONSE], step->errors,
+                            file);
     }
     if (shown < figures->steps_count) {
         fprintf(file, "    and %" PRIu32 " more, in the result\n", figures->steps_count - shown);
@@ -511,6 +525,9 @@ void summary_print(const struct plan *plan, const struct run *run, const struct 
     summary__print_latency(run, LATENCY_SERVICE, file);
     if (scenario_speaks_tls(plan->scenario)) {
         summary__print_latency(run, LATENCY_TLS_HANDSHAKE, file);
+    }
+    if (plan->sides > 1) {
+        summary__print_sides(plan, run, file);
     }
     summary__print_steps(plan, run, file);
     summary__print_traffic(run, file);

@@ -170,6 +170,7 @@ test('our own servers, both at once', LIMIT, async (t) => {
     const both = addresses(servers).replace(',', ' and ');
     assert.ok(client.stdout.includes(`duet against ${both},`), said(client));
     assertSides(result, 200);
+    assert.match(client.stdout, /^ {2}by side\r?\n {4}a +2\d\d {2}p50 .* p99 .*\r?\n {4}b +2/m);
     assert.deepEqual(result.plan.behaviors,
       [{ name: 'say (a)', connections: 20 }, { name: 'say (b)', connections: 20 }]);
   }
