@@ -8,6 +8,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { assertOneLine, endServer, fileFor, folderFor, LIMIT, resultOf, runClient, runServer, said,
   TAME } from './harness.mjs';
+import { lacksTls } from './secure.mjs';
 
 const SIDES = ['a', 'b'];
 
@@ -158,6 +159,104 @@ test('barriers are each side\'s own', LIMIT, async (t) => {
   assert.equal(client.exitCode, 0, said(client));
   assertSides(result);
   assert.ok(a.streams.every(({ bytes }) => messagesIn(bytes) >= 4), 'a waited for b');
+});
+
+/** What was due at each side, and what became of it, adds up. */
+function assertBalanced(result, perSide) {
+  for (const { name, rate } of result.targets) {
+    const { begun, dropped, never_started: never } = rate;
+    assert.equal(Number(begun) + Number(dropped) + Number(never), Number(rate.intended), name);
+    if (perSide !== undefined) assert.equal(Number(rate.intended), perSide, name);
+  }
+}
+
+for (const [what, serverArgs, framing, clientArgs, skip] of [
+  ['TLS', ['--tls-self-signed'], undefined, ['--tls', '--insecure'], lacksTls()],
+  ['WebSocket', ['--framing', 'websocket'], { type: 'websocket', path: '/echo' }, [], null]]) {
+  test(`${what}: both sides have the whole load, and end well`, { ...LIMIT, skip: skip ?? false },
+    async (t) => {
+      const servers = [await runServer(t, serverArgs), await runServer(t, serverArgs)];
+      const scenario = scenarioIn(folderFor(t), { connections: 6, duration: '1s', rate: '60/s' });
+      if (framing) {
+        const text = JSON.parse(fs.readFileSync(scenario, 'utf8'));
+        const plain = JSON.stringify(text.behaviors).replaceAll('"id":1,', '');
+        fs.writeFileSync(scenario, JSON.stringify({ ...text, framing,
+          behaviors: JSON.parse(plain) }));
+      }
+      const { client, result } = await play(t, scenario, servers, clientArgs);
+      assert.equal(client.exitCode, 0, said(client));
+      assertSides(result, 60);
+      assert.equal(Number(result.totals.connections_abnormal), 0, said(client));
+      for (const server of servers) await endServer(server);
+    });
+}
+
+test('ramps of the rate and of the connections are those of each side', LIMIT, async (t) => {
+  const servers = [await record(t), await record(t)];
+  const scenario = scenarioIn(folderFor(t), { stages: [
+    { duration: '500ms', connections: { from: 2, to: 10 }, rate: { from: '40/s', to: '200/s' } },
+    { duration: '500ms', connections: { from: 10, to: 3 }, rate: '100/s' }] });
+  const { client, result } = await play(t, scenario, servers, ['-t', 2]);
+  assert.equal(client.exitCode, 0, said(client));
+  assertSides(result);
+  assertBalanced(result, 60 + 50);
+  for (const [i, due] of [120, 100].entries()) {
+    assert.equal(Number(result.stages[i].rate.intended), due, `stage ${i + 1}`);
+  }
+  for (const { totals } of result.targets) assert.equal(Number(totals.connects_ok), 10);
+});
+
+test('late arrivals are dropped at the side that is late, and at no other', LIMIT, async (t) => {
+  const [a, b] = [await record(t), await record(t)];
+  const scenario = scenarioIn(folderFor(t),
+    { connections: 2, duration: '1s', rate: '50/s', late: 'drop' });
+  // b answers its setup, and no more until a has had all of its arrivals.
+  const look = setInterval(() => {
+    if (b.streams.length >= 2 && b.streams.every(({ bytes }) => bytes.length > 0)) b.hold();
+    if (a.streams.reduce((sum, { bytes }) => sum + messagesIn(bytes), 0) >= 2 + 40) {
+      clearInterval(look);
+      b.release();
+    }
+  }, 1);
+  t.after(() => clearInterval(look));
+  const { client, result } = await play(t, scenario, [a, b], ['-t', 1]);
+  assert.ok(result, said(client));
+  assertBalanced(result, 50);
+  const [one, other] = result.targets.map(({ rate }) => Number(rate.dropped));
+  // A busy machine may let a drop some; b, which stood still, has far more of them.
+  assert.ok(other > one && other >= 20, `${one} and ${other} dropped`);
+  assert.equal(one + other, Number(result.rate.dropped));
+});
+
+/** A server that answers each frame with the port of its own other door, an echo. */
+async function redirecting(t) {
+  const inside = await record(t);
+  const answer = Buffer.from([6, 0, 1, 0, inside.port & 255, inside.port >> 8]);
+  const door = net.createServer({ noDelay: true }, (socket) => {
+    socket.on('error', () => {}).on('data', () => socket.write(answer));
+  });
+  await new Promise((resolve) => door.listen(0, '127.0.0.1', resolve));
+  t.after(() => door.close());
+  return { port: door.address().port, inside };
+}
+
+test('who is sent elsewhere stays on the side that sent it', LIMIT, async (t) => {
+  const servers = [await redirecting(t), await redirecting(t)];
+  const scenario = scenarioIn(folderFor(t), { connections: 4, duration: '1s',
+    rate_per_connection: '20/s' });
+  const text = JSON.parse(fs.readFileSync(scenario, 'utf8'));
+  text.target.allow = ['127.0.0.1:1024-65535'];
+  text.behaviors[0].setup = [
+    { request: { name: 'hello', send: { id: 1, body: { text: 'hello' } }, verify: 'none',
+      capture: { port: 'u16@0' } } },
+    { reconnect: { to: { host: '127.0.0.1', port: '${port}' } } }];
+  fs.writeFileSync(scenario, JSON.stringify(text));
+  const { client, result } = await play(t, scenario, servers);
+  assert.equal(client.exitCode, 0, said(client));
+  assertSides(result, 80);
+  const [a, b] = servers.map(({ inside }) => byNumber(inside));
+  assert.equal(a.size, 4);
+  for (const [number, bytes] of a) assert.ok(bytes.equals(b.get(number)), `connection ${number}`);
 });
 
 test('our own servers, both at once', LIMIT, async (t) => {
