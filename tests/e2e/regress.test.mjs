@@ -10,7 +10,10 @@ import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { folderFor, LIMIT, ROOT, RUN_TIME_MS, said, scenarioFile, WINDOWS } from './harness.mjs';
+import { lacksTls } from './secure.mjs';
 import { Program } from '../../scripts/lib/base/process.mjs';
+import { readDuet } from '../../scripts/lib/judging/pairs.mjs';
+import { playDuet } from '../../scripts/lib/playing/duet.mjs';
 
 const OPTIONS = { ...LIMIT, skip: WINDOWS && process.platform !== 'win32'
   ? 'scripts/regress plays the programs of its own system' : false };
@@ -196,3 +199,23 @@ test('on one CPU no duet is begun; --duet auto plays one after the other instead
     assert.match(other.stdout, /played one after the other: a duet would .*: there is one CPU/);
     assert.ok(fs.existsSync(path.join(folder, 'auto', 'echo', '01-b', 'client.json')));
   });
+
+for (const tls of [[], ['--tls']]) {
+  test(`a block of our own servers${tls.length ? ', with TLS' : ''}: both have all of the load`,
+    { ...LIMIT, skip: (tls.length > 0 && lacksTls()) || false }, async (t) => {
+      const folder = path.join(folderFor(t), 'block');
+      const server = { windows: WINDOWS };
+      const played = await playDuet({ servers: { a: server, b: server }, folder, swapped: true,
+        scenario: scenarioFile('echo'), runId: 'own', args: ['--connections', '4', '--rate', '40',
+          '--duration', '500ms', '--warmup', '0s', '--no-strict', ...tls] });
+      assert.equal(played.code, 0, played.said);
+      const block = readDuet(folder);
+      assert.deepEqual(block.targets, { a: 'b', b: 'a' });
+      assert.deepEqual(block.shared, []);
+      for (const side of ['a', 'b']) {
+        assert.equal(Number(block[side].client.rate.begun), 20);
+        assert.equal(Number(block[side].server.totals.connects_ok), 4);
+        assert.ok(block.sides[side].end.ok, JSON.stringify(block.sides[side].end));
+      }
+    });
+}

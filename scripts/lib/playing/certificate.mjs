@@ -5,17 +5,19 @@ import os from 'node:os';
 import path from 'node:path';
 import { programPath } from './server.mjs';
 
-const NONE = { ownArgs: [], clientArgs: [], end: () => {} };
+const NONE = { ownArgs: () => [], clientArgs: [], end: () => {} };
 
-/** For a run by these arguments of the client: { ownArgs of the server, clientArgs besides, end }.
- *  The key lies in a folder that ends with the run: it has no place among results. */
+/** For a run by these arguments of the client: { ownArgs() of a server, clientArgs besides, end }.
+ *  The first server makes the certificate, others of the run serve with the same. The key lies in
+ *  a folder that ends with the run: it has no place among results. */
 export function makeCertificate(args, windows) {
   if (!args.includes('--tls')) return NONE;
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dummyload-tls-'));
-  const [cert, key] = ['cert.pem', 'key.pem']
-    .map((name) => programPath(path.join(folder, name), windows));
+  const files = ['cert.pem', 'key.pem'].map((name) => path.join(folder, name));
+  const [cert, key] = files.map((file) => programPath(file, windows));
   const trusts = args.some((arg) => /^--(insecure|tls-ca)\b/.test(arg));
-  return { ownArgs: ['--tls-self-signed', '--tls-cert', cert, '--tls-key', key],
+  return { ownArgs: () => [...(fs.existsSync(files[0]) ? [] : ['--tls-self-signed']),
+    '--tls-cert', cert, '--tls-key', key],
     clientArgs: trusts ? [] : ['--tls-ca', cert],
     end: () => fs.rmSync(folder, { recursive: true, force: true }) };
 }

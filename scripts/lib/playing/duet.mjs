@@ -66,7 +66,7 @@ async function startBoth(given, places, folder) {
     makeFolder(path.join(folder, side));
     try {
       servers[side] = await startTested({ ...given.servers[side], port: ports[index],
-        cpus: places[side], ownArgs: [...given.servers[side].ownArgs ?? [], ...given.ownArgs] },
+        cpus: places[side], ownArgs: [...given.servers[side].ownArgs ?? [], ...given.ownArgs()] },
       given.runId, path.join(folder, side));
     } catch (error) {
       const held = index === 1 ? heldBy(servers[order[0]]) : null;

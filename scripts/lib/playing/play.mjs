@@ -31,7 +31,7 @@ export async function playRun(given) {
   let played;
   try {
     const server = await startTested({ ...wanted,
-      ownArgs: [...wanted.ownArgs ?? [], ...secured.ownArgs] }, runId, folder);
+      ownArgs: [...wanted.ownArgs ?? [], ...secured.ownArgs()] }, runId, folder);
     try {
       played = await playClient({ scenario, out: file, bound_ms, onClient: given.onClient,
         call: given.clientCpus && pinCall(programCall('dummyclient', ON_WINDOWS), given.clientCpus),

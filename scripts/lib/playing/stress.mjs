@@ -72,7 +72,7 @@ function beginServer(options, scenario, runId, folder) {
   const port = Number(options.given['--port'] ?? 0);
   if (options.serverCommand) return startTested({ command: options.serverCommand, port });
   const wanted = serverWanted(scenario);
-  const ownArgs = [...options.secured.ownArgs];
+  const ownArgs = options.secured.ownArgs();
   for (const name of ['handler', 'framing', 'model']) {
     const value = options[name] ?? wanted[name];
     if (value) ownArgs.push(`--${name}`, String(value));
