@@ -74,6 +74,50 @@ test('5% is found under wild seconds, where the naive test is half blind', () =>
   assert.ok(found(naiveP, 100, draw) <= 70);
 });
 
+/** Blocks of which most seconds are disturbed: what they are worth stands in their errors. */
+function makeDisturbed(next, count, { effect = 0, told = (error) => error } = {}) {
+  return Array.from({ length: count }, (_, i) => {
+    const errors = Array.from({ length: 8 }, () => (next() < 0.7 ? 0.1 + 0.5 * next() : 0.01));
+    return { swapped: i % 2 === 1, errors: errors.map(told),
+      log_ratios: errors.map((error) => effect + error * gaussian(next)) };
+  });
+}
+
+test('calm seconds decide: 5% is found where most seconds are disturbed', () => {
+  const next = random(36);
+  const draw = () => makeDisturbed(next, 6, { effect: Math.log(1.05) });
+  assert.ok(found(pairedP, 100, draw) >= 95);
+  const blind = () => draw().map(({ errors, ...block }) => block);
+  assert.ok(found(pairedP, 100, blind) <= 40);
+});
+
+test('identical servers alarm as rarely, whatever the errors of their seconds say', () => {
+  const next = random(37);
+  for (const told of [(error) => error, () => 0.02, () => 0.01 + next(), (error) => 0.01 / error]) {
+    for (const count of [6, 10]) {
+      const alarms = found(pairedP, 400, () => makeDisturbed(next, count, { told }));
+      assert.ok(alarms <= 34, `${alarms} of 400: ${count} blocks, ${told}`);
+    }
+  }
+});
+
+test('a and b exchanged: the mirrored estimate', () => {
+  const blocks = makeDisturbed(random(38), 6, { effect: 0.03 });
+  const other = comparePaired(blocks.map(({ swapped, errors, log_ratios: logs }) =>
+    ({ swapped: !swapped, errors, log_ratios: logs.map((log) => -log) })));
+  const { log_ratio, p } = comparePaired(blocks);
+  assert.ok(Math.abs(log_ratio + other.log_ratio) < 1e-12 && Math.abs(p - other.p) < 1e-12);
+});
+
+test('one block that knows nothing does not hide what the others show', () => {
+  const next = random(39);
+  const blocks = makeDisturbed(next, 6, { effect: Math.log(1.05) });
+  blocks[0].errors = blocks[0].errors.map(() => 1);
+  blocks[0].log_ratios = blocks[0].log_ratios.map(() => -0.8);
+  const { log_ratio, p } = comparePaired(blocks);
+  assert.ok(p < 0.05 && Math.abs(log_ratio - Math.log(1.05)) < 0.03, `${log_ratio} ${p}`);
+});
+
 test('a change as large as the sensitivity is found nine times of ten', () => {
   const next = random(35);
   for (const count of [6, 10, 20]) {

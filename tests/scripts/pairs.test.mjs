@@ -4,14 +4,15 @@ import net from 'node:net';
 import path from 'node:path';
 import { spawn } from 'node:child_process';
 import test from 'node:test';
-import { logRatios, pairsOf, percentileWithin, readDuet, sideOf }
+import { logRatios, pairsOf, percentileError, percentileWithin, ratiosOf, readDuet, sideOf }
   from '../../scripts/lib/judging/pairs.mjs';
 import { pinCall, placeDuet, readCpuList, usableCpus }
   from '../../scripts/lib/playing/pinning.mjs';
 import { findShared, readLocks } from '../../scripts/lib/playing/sharing.mjs';
 import { blockArguments } from '../../scripts/lib/playing/duet.mjs';
 import { makeFolder } from './helpers.mjs';
-import { duetResult, saveDuet } from './synthetic_duet.mjs';
+import { gaussian, random } from './synthetic.mjs';
+import { bucketsOf, duetResult, saveDuet } from './synthetic_duet.mjs';
 
 test('a percentile is inside its bucket, in proportion to its rank', () => {
   // Of 2 digits: from 256 on, two values share a bucket; from 25,600 on, some 256.
@@ -49,6 +50,39 @@ test('seconds of few samples are put together until there are enough', (t) => {
   const p99 = pairsOf(block, 'latency.response.p99');
   assert.equal(p99.length, 3);
   assert.equal(p99[1][0] - p99[0][0], 2);
+});
+
+/** Samples of two modes: a share of them had to wait. */
+const drawTwoModes = (next, count, share) => bucketsOf(Array.from({ length: count }, () =>
+  [(next() < share ? 3e6 : 2e5) * Math.exp(0.1 * gaussian(next)), 1]));
+
+test('how far a percentile may be off by chance is told by its own samples', () => {
+  const next = random(41);
+  for (const [percentile, share] of [[50, 0], [50, 0.2], [50, 0.48], [90, 0.1], [25, 0]]) {
+    const draws = Array.from({ length: 300 }, () => drawTwoModes(next, 400, share));
+    const logs = draws.map((buckets) => Math.log(percentileWithin(buckets, percentile)));
+    const mean = logs.reduce((sum, log) => sum + log, 0) / logs.length;
+    const deviation = Math.sqrt(logs.reduce((sum, log) => sum + (log - mean) ** 2, 0) / 299);
+    const squares = draws.reduce((sum, buckets) =>
+      sum + percentileError(buckets, percentile) ** 2, 0);
+    const told = Math.sqrt(squares / draws.length);
+    assert.ok(told > deviation / 1.5 && told < deviation * 1.5,
+      `p${percentile}, ${share}: ${told}, and is ${deviation}`);
+  }
+  assert.equal(percentileError(drawTwoModes(next, 400, 0.1), 99), null, '4 samples beyond');
+  assert.ok(percentileError(drawTwoModes(next, 4000, 0.1), 99) > 0);
+});
+
+test('a pair has its error where many samples are beside the percentile', (t) => {
+  const folder = makeFolder(t);
+  saveDuet(folder, { seconds: 6, rate: 400, seed: 3 });
+  const block = readDuet(folder);
+  const [p50, p99, rate] = ['latency.response.p50', 'latency.response.p99', 'rate.achieved']
+    .map((metric) => ratiosOf(false, pairsOf(block, metric)));
+  assert.equal(p50.errors.length, p50.log_ratios.length);
+  assert.ok(p50.errors.every((error) => error > 0 && error < 0.1));
+  assert.equal(p99.errors, null);
+  assert.equal(rate.errors, null);
 });
 
 test('a side has its own figures only', () => {

@@ -39,7 +39,7 @@ export function duetResult(given = {}) {
 }
 
 /** Of 2 digits, as series have them. */
-function bucketsOf(draws) {
+export function bucketsOf(draws) {
   return addBuckets(draws.map(([value, count]) => {
     const width = 2 ** Math.max(0, Math.floor(Math.log2(value)) - 7);
     return [[Math.floor(value / width) * width, count]];

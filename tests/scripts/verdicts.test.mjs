@@ -17,8 +17,9 @@ test('the recording has both places of every kind', () => {
     const swapped = recording[kind].filter((one) => one.swapped).length;
     assert.ok(swapped >= 2 && recording[kind].length - swapped >= 2, kind);
     for (const block of recording[kind]) {
-      for (const log of [...block.p50, ...block.p99, ...block.cpu]) {
-        assert.ok(Number.isFinite(log));
+      for (const { log_ratios: logs, errors } of [block.p50, block.p99, block.cpu]) {
+        assert.ok(logs.length > 0 && logs.every(Number.isFinite));
+        assert.ok(errors === null || errors.length === logs.length);
       }
     }
   }
@@ -53,7 +54,8 @@ test('a change is found with the sign that it has, and exchanged sides exchange 
 test('a place that is worth something is no alarm; an effect is one', () => {
   const next = random(3);
   const blocks = (effect) => Array.from({ length: 20 }, (_, i) => ({ swapped: i % 2 === 1,
-    p50: Array.from({ length: 5 }, () => effect + (i % 2 ? -0.2 : 0.2) + 0.01 * gaussian(next)) }));
+    p50: { errors: null, log_ratios: Array.from({ length: 5 }, () =>
+      effect + (i % 2 ? -0.2 : 0.2) + 0.01 * gaussian(next)) } }));
   const told = drawDuets(blocks(0), { key: 'p50', trials: 200, identical: true, seed: 1 });
   assert.ok(alarms(told) <= alarmsMost(200), JSON.stringify(told));
   const found = drawDuets(blocks(0.05), { key: 'p50', trials: 100, seed: 1 });
@@ -74,7 +76,7 @@ test('recorded: an interval has 0 in it exactly if its test says so', () => {
   const pairs = JSON.parse(fs.readFileSync(new URL('../bench/bisect_noise.json', import.meta.url),
     'utf8')).log_ratios;
   const series = [...[same, slower].flatMap((blocks) => ['p50', 'p99', 'cpu'].map((key) =>
-    blocks.map((block) => middle(block[key])))),
+    blocks.map((block) => middle(block[key].log_ratios)))),
   ...[0, 0.05, 0.1, 0.15].map((change) => pairs.map((log) => log + change))];
   let refuted = 0;
   for (const logs of series) {

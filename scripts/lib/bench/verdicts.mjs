@@ -1,9 +1,9 @@
 // scripts/bench verdicts: does a comparison on a noisy machine say what is true?
 //
 // Servers whose cost is known (tests/bench/cost_server.c) are played under noise that comes and
-// goes: identical ones, one that takes 5% longer, one whose every 40th request does; at the same
-// time, and one after the other. The blocks are kept (verdicts.json); from them 200 and 100
-// comparisons are drawn, beside those that were really played.
+// goes: identical ones, one that takes 5% longer, one of whose requests every 50th takes much
+// longer; at the same time, and one after the other. The blocks are kept (verdicts.json); from them
+// 200 and 100 comparisons are drawn, beside those that were really played.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -13,9 +13,11 @@ import { alarmsMost, drawDuets, drawRuns, drawUntilSure, mirror, playedDuets }
 import { writeWholeFile, readJson } from '../base/file.mjs';
 import { buildFolder, ROOT } from '../base/paths.mjs';
 import { Failure, Program } from '../base/process.mjs';
+import { addBuckets } from '../results/histogram.mjs';
 import { metricOf } from '../results/metrics.mjs';
-import { logRatios, pairsOf, readDuet } from '../judging/pairs.mjs';
+import { pairsOf, percentileWithin, ratiosOf, readDuet } from '../judging/pairs.mjs';
 import { heldUp, refusalsOf } from '../judging/refusals.mjs';
+import { blockValue } from '../judging/paired.mjs';
 import { median } from '../judging/statistics.mjs';
 import { playDuet } from '../playing/duet.mjs';
 import { pinCall, placeDuet, usableCpus } from '../playing/pinning.mjs';
@@ -28,8 +30,10 @@ const NOISE_MAX_S = 7200;
 const MINUTES = 20;
 const ROUNDS_LEAST = 2; // the runs of one server are compared between rounds
 const WORK = 100000;
-const EVERY = 40;
-const BLOCK_S = 3;
+const EVERY = 50;
+const SLOW = 40 * WORK; // a few milliseconds: the noise alone makes a p99 of some
+const BLOCK_S = 8;
+const CALM = 10;
 const RATE = 400;
 const SMALL = 0.05;
 const METRICS = { p50: 'latency.response.p50', p99: 'latency.response.p99',
@@ -67,30 +71,43 @@ function playBlock(bench, name, a, b, { swapped = false, rate } = {}) {
 
 /** What is kept of a block. */
 function recordOf(block) {
+  const short = (list) => list && list.map((value) => Number(value.toFixed(5)));
   return { swapped: block.swapped, ...Object.fromEntries(Object.entries(METRICS)
-    .map(([key, metric]) => [key, logRatios(pairsOf(block, metric))
-      .map((log) => Number(log.toFixed(5)))])) };
+    .map(([key, metric]) => {
+      const { log_ratios: logs, errors } = ratiosOf(block.swapped, pairsOf(block, metric));
+      return [key, { log_ratios: short(logs), errors: short(errors) }];
+    })) };
 }
 
-/** A run of one server alone: the medians that the sequential mode compares. */
-async function playAlone(bench, name, server) {
+/** A run of one server alone. */
+async function runAlone(bench, name, server, args = []) {
   const places = placeDuet(usableCpus());
   const { run } = await playRun({ server: { ...server, cpus: places.a },
     clientCpus: places.client,
     scenario: bench.scenario('cost', LOAD), folder: bench.file(path.join('blocks', name)),
-    runId: `verdicts-${name}` });
+    runId: `verdicts-${name}`, args });
+  return run;
+}
+
+/** The medians that the sequential mode compares. */
+async function playAlone(bench, name, server) {
+  const run = await runAlone(bench, name, server);
   return Object.fromEntries(Object.entries(METRICS)
     .map(([key, metric]) => [key, Math.round(metricOf(run, metric)?.value)]));
 }
 
-/** How many rounds are 5% of what a request costs: by the CPU time of servers that work once and
- *  twice as long, which a busy machine changes least. */
+/** What a request takes that waits for nothing: of the fastest tenth. */
+function calmNs({ client }) {
+  return percentileWithin(addBuckets(client.series.map(({ buckets }) => buckets)), CALM);
+}
+
+/** How many rounds are 5% of what a request takes on a calm machine, with all that is around the
+ *  server's work: by servers that work once and twice as long. */
 async function calibrate(bench) {
-  const { cpu: once } = await playAlone(bench, 'calibrate', costCommand(bench, WORK));
-  const { cpu: twice } = await playAlone(bench, 'calibrate', costCommand(bench, 2 * WORK));
+  const once = calmNs(await runAlone(bench, 'calibrate', costCommand(bench, WORK)));
+  const twice = calmNs(await runAlone(bench, 'calibrate', costCommand(bench, 2 * WORK)));
   const rounds = Math.round((SMALL * once * WORK) / Math.max(1, twice - once));
-  bench.say(`    a request takes ${(once / 1000).toFixed(0)} us of CPU; 5% of it are ${rounds} ` +
-    'rounds');
+  bench.say(`    a request takes ${(once / 1000).toFixed(0)} us; 5% of it are ${rounds} rounds`);
   return rounds;
 }
 
@@ -99,7 +116,7 @@ async function record(bench, minutes) {
   const more = await calibrate(bench);
   const base = costCommand(bench, WORK);
   const slower = costCommand(bench, WORK + more);
-  const tail = costCommand(bench, WORK, EVERY, 2 * WORK);
+  const tail = costCommand(bench, WORK, EVERY, SLOW);
   const recording = { block_s: BLOCK_S, rate: RATE, placement: placeDuet(usableCpus()).kind,
     same: [], slower: [], tail: [], runs: [] };
   const noise = startNoise(19);
@@ -143,7 +160,7 @@ function judgeRecording(bench, recording) {
   bench.say(`    ${same.length} + ${slower.length} + ${tail.length} blocks of ` +
     `${recording.block_s} s`);
   for (const key of ['cpu', 'p50']) {
-    const effect = median(slower.map(({ [key]: logs }) => median(logs)));
+    const effect = median(slower.map(({ [key]: of }) => blockValue(of).value));
     bench.say(`    "5%" is ${(100 * Math.expm1(effect)).toFixed(1)}% of ${key} in the median ` +
       'block');
     for (const blocks of [6, 10, 20]) {
@@ -166,37 +183,46 @@ function judgeRecording(bench, recording) {
     row(`played: ${key}, A/A, 6 blocks`, really, alarms(really));
     row(`played: ${key}, +5%, 6 blocks`, playedDuets(slower, { key }), null);
   }
+  const same99 = draw(same, { key: 'p99', trials: 200, identical: true });
+  row('drawn: p99, A/A, 6 blocks', same99, alarms(same99));
   const p99 = draw(tail, { key: 'p99' });
   row('drawn: p99 alone, 6 blocks: p99', p99, p99.worse >= 90);
   row('drawn: p99 alone, 6 blocks: p50', draw(tail, { key: 'p50' }), null);
   row('played: p99 alone, 6 blocks: p99', playedDuets(tail, { key: 'p99' }), null);
 }
 
+/** Why a duet of these is refused: as regress does, what is slower beside the other than alone is
+ *  asked twice. */
+async function reasonsOf(bench, { a, b, rate }) {
+  for (let attempt = 1; ; attempt++) {
+    const block = await playBlock(bench, 'refused', a, b, { rate });
+    const reasons = refusalsOf([block], usableCpus().length);
+    if (reasons.length) return reasons;
+    const alone = {};
+    for (const [side, server] of Object.entries({ a, b })) {
+      const run = await runAlone(bench, `alone-${side}`, server,
+        rate ? ['--rate', String(rate)] : []);
+      alone[side] = run.client;
+    }
+    const held = heldUp([block], alone);
+    if (!held.length || attempt === 2) return held;
+  }
+}
+
 /** Duets that mislead: each must be refused. */
 async function refuse(bench) {
-  const lock = bench.file('lock');
+  const [lock, log] = [bench.file('lock'), bench.file('log')];
+  const usual = costCommand(bench, WORK);
+  const needing = costCommand(bench, 10 * WORK, 0, 0, 'lock', lock);
+  const writing = { command: `exec 3>>${log}; ${usual.command}` };
   const cases = {
     'B spins': { b: costCommand(bench, WORK, 0, 0, 'spin') },
-    'both need a lock': { a: costCommand(bench, 10 * WORK, 0, 0, 'lock', lock),
-      b: costCommand(bench, 10 * WORK, 0, 0, 'lock', lock), rate: RATE / 2 },
+    'both need a lock': { a: needing, b: needing, rate: RATE / 2 },
+    'both write a file': { a: writing, b: writing },
     'too little CPU': { a: costCommand(bench, 30 * WORK), b: costCommand(bench, 30 * WORK) },
     'nothing wrong': {} };
-  for (const [name, { a = costCommand(bench, WORK), b = costCommand(bench, WORK), rate }] of
-    Object.entries(cases)) {
-    const block = await playBlock(bench, 'refused', a, b, { rate });
-    let reasons = refusalsOf([block], usableCpus().length);
-    if (!reasons.length) {
-      const places = placeDuet(usableCpus());
-      const alone = {};
-      for (const [side, server] of Object.entries({ a, b })) {
-        const { run } = await playRun({ server: { ...server, cpus: places.a },
-          clientCpus: places.client, scenario: bench.scenario('cost', LOAD),
-          folder: bench.file(path.join('blocks', 'alone')), runId: `verdicts-alone-${side}`,
-          args: rate ? ['--rate', String(rate)] : [] });
-        alone[side] = run.client;
-      }
-      reasons = heldUp([block], alone);
-    }
+  for (const [name, given] of Object.entries(cases)) {
+    const reasons = await reasonsOf(bench, { a: usual, b: usual, ...given });
     bench.row('-', `refused: ${name}`, (reasons[0] ?? 'not refused').slice(0, 100),
       (reasons.length > 0) === (name !== 'nothing wrong'));
   }

@@ -1,15 +1,14 @@
 // Comparisons drawn from blocks that were recorded: how often each says what. Pure and seeded.
 //
-// A block: { swapped, p50: [log ratio of each second, b over a], p99: [...], cpu: [of the block]
-// }. Of identical servers
-// the labels are exchanged at random, so that the comparisons are of servers that do not differ at
-// all, whatever the recorded blocks happen to have on average; what a place (CPU, order) is worth
-// stays in its place. Runs of the sequential mode: neighbours [{ p50, p99, cpu } of
-// a, of b], drawn together.
+// A block: { swapped, p50, p99, cpu }, each { log_ratios: [of each second, b over a], errors (of
+// them, or null) } (judging/pairs.mjs). Of identical servers the labels are exchanged at random, so
+// that the comparisons are of servers that do not differ at all, whatever the recorded blocks have
+// on average; what a place (CPU, order) is worth stays in its place. Runs of the sequential mode:
+// neighbours [{ p50, p99, cpu } of a, of b], drawn together.
 
-import { comparePaired } from '../judging/paired.mjs';
+import { blockValue, comparePaired } from '../judging/paired.mjs';
 import { makeSequential } from '../judging/sequential.mjs';
-import { compareBlocks, makeRandom, midmean } from '../judging/statistics.mjs';
+import { compareBlocks, makeRandom } from '../judging/statistics.mjs';
 
 const ALPHA = 0.05;
 /** What is asked for: --min-effect 2%. */
@@ -18,7 +17,8 @@ const EFFECT = Math.log1p(0.02);
 /** Exchanges a and b. */
 export function mirror({ swapped, ...logs }) {
   return { swapped: !swapped, ...Object.fromEntries(Object.entries(logs)
-    .map(([key, list]) => [key, list.map((log) => -log)])) };
+    .map(([key, { log_ratios: list, errors }]) =>
+      [key, { log_ratios: list.map((log) => -log), errors }])) };
 }
 
 const pick = (next, list) => list[Math.floor(next() * list.length)];
@@ -32,8 +32,8 @@ export function drawBlocks(next, blocks, count, identical) {
 
 /** "worse", "better" or null: what a comparison of blocks says of a metric. */
 function judgeBlocks(blocks, key) {
-  const { p, log_ratio } = comparePaired(blocks.map(({ swapped, [key]: log_ratios }) =>
-    ({ swapped, log_ratios })));
+  const { p, log_ratio } = comparePaired(blocks.map(({ swapped, [key]: of }) =>
+    ({ swapped, ...of })));
   return wordOf(p, log_ratio);
 }
 
@@ -78,8 +78,8 @@ export function drawUntilSure(recorded, { key, most = 60, trials, identical = fa
   const ends = Array.from({ length: trials }, () => {
     const test = makeSequential({ alpha: ALPHA, effect: EFFECT });
     let state = null;
-    for (const { [key]: logs } of drawBlocks(next, recorded, most, identical)) {
-      state = test.add(midmean(logs)).state();
+    for (const { [key]: of } of drawBlocks(next, recorded, most, identical)) {
+      state = test.add(blockValue(of).value).state();
       if (state.sure) break;
     }
     return state;

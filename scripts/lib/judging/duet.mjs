@@ -9,12 +9,11 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { ALPHA, compareRuns } from './compare.mjs';
-import { comparePaired } from './paired.mjs';
-import { logRatios, pairsOf, readDuet } from './pairs.mjs';
+import { blockValue, comparePaired } from './paired.mjs';
+import { pairsOf, ratiosOf, readDuet } from './pairs.mjs';
 import { heldUp, refusalsOf, refusedBefore } from './refusals.mjs';
 import { failedSide } from './service.mjs';
 import { isSure, sequentialJudge, standingOf, standingText, UNTIL_SURE_MAX } from './standing.mjs';
-import { midmean } from './statistics.mjs';
 import { peekScenario } from '../playing/address.mjs';
 import { blockArguments, holdAlone, playDuet } from '../playing/duet.mjs';
 import { placeDuet, usableCpus } from '../playing/pinning.mjs';
@@ -58,13 +57,13 @@ function blocksOfPairs(blocks, metric) {
   return blocks.filter(({ a }) => a.client.validity.valid)
     .map((block) => ({ swapped: block.swapped, pairs: pairsOf(block, metric) }))
     .filter(({ pairs }) => pairs.length)
-    .map(({ swapped, pairs }) => ({ swapped, log_ratios: logRatios(pairs) }));
+    .map(({ swapped, pairs }) => ratiosOf(swapped, pairs));
 }
 
 /** The log ratio of each block, for the sequential test (standing.mjs). */
 function valuesOf(blocks, metric) {
-  return blocksOfPairs(blocks, metric).map(({ swapped, log_ratios: logs }) =>
-    ({ swapped, value: midmean(logs) }));
+  return blocksOfPairs(blocks, metric).map((block) =>
+    ({ swapped: block.swapped, value: blockValue(block).value }));
 }
 
 const standingAfter = (blocks, options) =>

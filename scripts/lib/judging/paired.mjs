@@ -3,8 +3,15 @@
 // The unit is the block (fresh processes), not the second: the seconds of a block share its memory
 // layout, its ports and the slow swings of the machine, so that they are fewer than they seem, by a
 // factor that a short run cannot tell. Whatever the correlation within blocks is, blocks are
-// independent of each other. A block counts by the mean of the middle half of its seconds (Tukey's
+// independent of each other. A block's value is the mean of the middle half of its seconds (Tukey's
 // midmean), which wild seconds do not move.
+//
+// In a second in which a neighbour has the CPU, half of the responses wait for it: the median is
+// then anywhere in a wide range, and says nothing about the servers. How wide, the second's own
+// samples tell (percentileError() in pairs.mjs). Where they do, seconds count by the inverse of
+// their variance, so that the calm ones decide. It is the same whichever side is called a. Blocks
+// are weighted as well, but carefully, for seconds of a block disturbed each other: one that was as
+// calm as the median block counts half as much as one that was perfectly calm, no more.
 //
 // CPUs are swapped every block: a CPU that is faster adds +c to the log ratio of one kind of block
 // and -c to that of the other. Both are estimated (Student's t with a degree of freedom less), so c
@@ -12,7 +19,10 @@
 // other: the estimate is symmetric around 0, however skewed the seconds are.
 
 import { detectableErrors, studentQuantile, studentTail } from './distributions.mjs';
-import { midmean, POWER } from './statistics.mjs';
+import { median, midmean, POWER, weightedMidmean } from './statistics.mjs';
+
+/** What a second may be off by whatever its samples say. */
+const ERROR_LEAST = 0.01;
 
 function mean(values) {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -23,14 +33,38 @@ function squares(values) {
   return values.reduce((sum, value) => sum + (value - center) ** 2, 0);
 }
 
+/** What a block says, and how far that may be off (null: its seconds do not tell). */
+export function blockValue({ log_ratios: ratios, errors = null }) {
+  if (!errors) return { value: midmean(ratios), error: null };
+  const weights = errors.map((error) => 1 / (error ** 2 + ERROR_LEAST ** 2));
+  return { value: weightedMidmean(ratios, weights),
+    error: 1 / Math.sqrt(weights.reduce((sum, weight) => sum + weight, 0)) };
+}
+
+/** What each block counts: all the same, unless they tell how calm they were. */
+function weightsOf(errors) {
+  if (errors.includes(null)) return errors.map(() => 1);
+  const usual = median(errors);
+  return errors.map((error) => 1 / (error ** 2 + usual ** 2));
+}
+
+/** Of blocks { value, weight }: their weight, mean, and the weighted squares around it. */
+function summarize(blocks) {
+  const weight = blocks.reduce((sum, one) => sum + one.weight, 0);
+  const center = blocks.reduce((sum, one) => sum + one.weight * one.value, 0) / weight;
+  return { weight, center,
+    squares: blocks.reduce((sum, one) => sum + one.weight * (one.value - center) ** 2, 0) };
+}
+
 /** The estimate from block values, its standard error and degrees of freedom. */
 function estimateOf(blocks) {
-  const kinds = [true, false].map((swapped) => blocks.filter((one) => one.swapped === swapped)
-    .map(({ value }) => value)).filter((list) => list.length);
+  const kinds = [true, false].map((swapped) => blocks.filter((one) => one.swapped === swapped))
+    .filter((list) => list.length).map(summarize);
   const freedom = blocks.length - kinds.length;
-  const variance = kinds.reduce((sum, list) => sum + squares(list), 0) / freedom;
-  const share = kinds.reduce((sum, list) => sum + 1 / list.length, 0) / kinds.length ** 2;
-  return { log_ratio: mean(kinds.map(mean)), error: Math.sqrt(variance * share), freedom };
+  const variance = kinds.reduce((sum, kind) => sum + kind.squares, 0) / freedom;
+  const share = kinds.reduce((sum, kind) => sum + 1 / kind.weight, 0) / kinds.length ** 2;
+  return { log_ratio: mean(kinds.map(({ center }) => center)),
+    error: Math.sqrt(variance * share), freedom };
 }
 
 /** How many independent seconds the estimate is worth: the variance of the seconds around their
@@ -42,13 +76,16 @@ function secondsEffective(blocks, error) {
   return error > 0 ? Math.min(seconds, within / error ** 2) : seconds;
 }
 
-/** Compares blocks [{ swapped, log_ratios: [b over a, one per second] }]. Returns { log_ratio, low,
+/** Compares blocks [{ swapped, log_ratios: [b over a, one per second], errors (of them; null or
+ *  none: not known) }]. Returns { log_ratio, low,
  *  high, p, seconds_effective, sensitivity, blocks }; low and high are null, p is 1 and sensitivity
  *  is null while there are too few blocks to tell the spread. */
 export function comparePaired(blocks, { alpha = 0.05, confidence = 0.95 } = {}) {
   const usable = blocks.filter((block) => block.log_ratios.length);
-  const values = usable.map(({ swapped, log_ratios: ratios }) => (
-    { swapped: Boolean(swapped), value: midmean(ratios) }));
+  const known = usable.map(blockValue);
+  const weights = weightsOf(known.map(({ error }) => error));
+  const values = known.map(({ value }, i) => (
+    { swapped: Boolean(usable[i].swapped), value, weight: weights[i] }));
   if (!values.length) {
     return { log_ratio: null, low: null, high: null, p: 1, seconds_effective: 0,
       sensitivity: null, blocks: 0 };

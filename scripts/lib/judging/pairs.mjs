@@ -13,6 +13,7 @@ import { judgeThreshold, parseThreshold } from '../results/threshold.mjs';
 const DIGITS = 2; // of the series' buckets
 const SAMPLES_LEAST = 20;
 const BEYOND_LEAST = 2; // samples above a percentile, for it to be one
+const BESIDE_LEAST = 20; // samples on either side of one, for its error to be known
 const SHORT_ENTRY = 0.5;
 const LAG_SHARE_MAX = 0.25;
 
@@ -79,10 +80,9 @@ export function readDuet(folder) {
   return { ...block, a: runs[0], b: runs[1] };
 }
 
-/** A percentile of the buckets of a series, inside its bucket where its rank is: their width (1%)
- *  is no step of the ratio. */
-export function percentileWithin(buckets, percentile) {
-  const rank = percentileRank(countBuckets(buckets), percentile);
+/** The value at a rank (from 1) of the buckets of a series, inside its bucket: their width (1%) is
+ *  no step of the ratio. */
+function valueAt(buckets, rank) {
   let seen = 0;
   for (const [lowest, count] of buckets) {
     if (seen + count >= rank) {
@@ -94,6 +94,23 @@ export function percentileWithin(buckets, percentile) {
   return 0;
 }
 
+/** A percentile of the buckets of a series. */
+export function percentileWithin(buckets, percentile) {
+  return valueAt(buckets, percentileRank(countBuckets(buckets), percentile));
+}
+
+/** The standard error of the logarithm of a percentile: the rank of the true one is binomial, and
+ *  the values at the ranks that are a standard error away are so far apart (Serfling 1980, 2.6.3).
+ *  null where too few samples are on a side of it for them to tell. */
+export function percentileError(buckets, percentile) {
+  const count = countBuckets(buckets);
+  const share = percentile / 100;
+  if (count * Math.min(share, 1 - share) < BESIDE_LEAST) return null;
+  const half = Math.sqrt(count * share * (1 - share));
+  return Math.log(valueAt(buckets, Math.floor(count * share + half) + 1) /
+    valueAt(buckets, Math.ceil(count * share - half))) / 2;
+}
+
 const count = (value) => Number(value ?? 0);
 
 /** Of a metric: value(entry), and enough(entry) of one or more seconds together. */
@@ -103,6 +120,7 @@ function readerOf(metric) {
     const percentile = Number(digits.replace('_', '.'));
     const least = Math.max(SAMPLES_LEAST, BEYOND_LEAST / (1 - percentile / 100));
     return { value: ({ buckets }) => percentileWithin(buckets, percentile),
+      error: ({ buckets }) => percentileError(buckets, percentile),
       enough: ({ buckets }) => countBuckets(buckets) >= least };
   }
   const value = { 'rate.achieved': (entry) => count(entry.iterations),
@@ -134,8 +152,16 @@ function wholePair(runs, metric) {
     ? [[Number(runs[0].client.run.window_start_ns) / 1e9, ...values]] : [];
 }
 
+/** How far the log ratio of two entries may be off by chance, as far as their samples tell:
+ *  [error]; [] where they do not. */
+function errorOf(entries, reader) {
+  const errors = entries.map((entry) => reader.error?.(entry) ?? null);
+  return errors.includes(null) ? [] : [Math.hypot(...errors)];
+}
+
 /** What both sides of a block showed of a metric in the same second, or in as many seconds together
- *  as it takes to have enough samples: [[t_s, of a, of b], ...]. */
+ *  as it takes to have enough samples: [[t_s, of a, of b], ...]; of a percentile that many samples
+ *  are beside, with the standard error of the log ratio behind. */
 export function pairsOf({ a, b }, metric) {
   const reader = readerOf(metric);
   if (!reader) return wholePair([a, b], metric);
@@ -144,7 +170,7 @@ export function pairsOf({ a, b }, metric) {
   for (const second of secondsOf(a, b)) {
     open = open ? open.map((entry, i) => addEntries(entry, second[i])) : second;
     if (!open.every(reader.enough)) continue;
-    pairs.push([Number(open[0].t_ns) / 1e9, ...open.map(reader.value)]);
+    pairs.push([Number(open[0].t_ns) / 1e9, ...open.map(reader.value), ...errorOf(open, reader)]);
     open = null;
   }
   return pairs;
@@ -153,4 +179,12 @@ export function pairsOf({ a, b }, metric) {
 /** The same as log ratios, b over a. */
 export function logRatios(pairs) {
   return pairs.map(([, a, b]) => Math.log(b / a));
+}
+
+/** The pairs of a block as comparePaired() takes them: { swapped, log_ratios, errors }, errors null
+ *  where that of a pair is not known. */
+export function ratiosOf(swapped, pairs) {
+  const errors = pairs.map(([, , , error]) => error);
+  return { swapped, log_ratios: logRatios(pairs),
+    errors: errors.every(Number.isFinite) ? errors : null };
 }

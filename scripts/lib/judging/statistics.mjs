@@ -48,6 +48,20 @@ export function midmean(values) {
   return mean(sorted.slice(cut, sorted.length - cut));
 }
 
+/** The same of values that count by their weights: a quarter of the weight is cut off on either
+ *  side. */
+export function weightedMidmean(values, weights) {
+  const order = values.map((value, i) => [value, weights[i]]).sort((a, b) => a[0] - b[0]);
+  const all = weights.reduce((total, weight) => total + weight, 0);
+  let [seen, sum] = [0, 0];
+  for (const [value, weight] of order) {
+    const kept = Math.min(seen + weight, all * 0.75) - Math.max(seen, all * 0.25);
+    if (kept > 0) sum += value * kept;
+    seen += weight;
+  }
+  return sum / (all / 2);
+}
+
 /** Ranks of values (from 1), equal ones sharing their mean rank. */
 export function ranksOf(values) {
   const order = values.map((value, i) => [value, i]).sort((a, b) => a[0] - b[0]);
