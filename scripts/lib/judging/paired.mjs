@@ -10,8 +10,10 @@
 // then anywhere in a wide range, and says nothing about the servers. How wide, the second's own
 // samples tell (percentileError() in pairs.mjs). Where they do, seconds count by the inverse of
 // their variance, so that the calm ones decide. It is the same whichever side is called a. Blocks
-// are weighted as well, but carefully, for seconds of a block disturbed each other: one that was as
-// calm as the median block counts half as much as one that was perfectly calm, no more.
+// are weighted as well, but carefully, for what disturbs a block disturbs its seconds alike: one
+// that was as calm as the median block counts a fifth of one that was perfectly calm, no less; and
+// where the squares show that the weights are wrong (the variance that White 1980 estimates without
+// them, corrected for leverage, is larger), the squares are believed.
 //
 // CPUs are swapped every block: a CPU that is faster adds +c to the log ratio of one kind of block
 // and -c to that of the other. Both are estimated (Student's t with a degree of freedom less), so c
@@ -45,15 +47,20 @@ export function blockValue({ log_ratios: ratios, errors = null }) {
 function weightsOf(errors) {
   if (errors.includes(null)) return errors.map(() => 1);
   const usual = median(errors);
-  return errors.map((error) => 1 / (error ** 2 + usual ** 2));
+  return errors.map((error) => 1 / (error ** 2 + (usual / 2) ** 2));
 }
 
-/** Of blocks { value, weight }: their weight, mean, and the weighted squares around it. */
+/** Of blocks { value, weight }: their weight, mean, the weighted squares around it, and the
+ *  variance of the mean that follows if the weights are not believed. */
 function summarize(blocks) {
-  const weight = blocks.reduce((sum, one) => sum + one.weight, 0);
-  const center = blocks.reduce((sum, one) => sum + one.weight * one.value, 0) / weight;
-  return { weight, center,
-    squares: blocks.reduce((sum, one) => sum + one.weight * (one.value - center) ** 2, 0) };
+  const add = (of) => blocks.reduce((sum, one) => sum + of(one), 0);
+  const weight = add((one) => one.weight);
+  const center = add((one) => one.weight * one.value) / weight;
+  return { weight, center, squares: add((one) => one.weight * (one.value - center) ** 2),
+    doubted: blocks.length < 2 ? 0 : add((one) => {
+      const share = one.weight / weight;
+      return (share * (one.value - center)) ** 2 / (1 - share);
+    }) };
 }
 
 /** The estimate from block values, its standard error and degrees of freedom. */
@@ -61,10 +68,12 @@ function estimateOf(blocks) {
   const kinds = [true, false].map((swapped) => blocks.filter((one) => one.swapped === swapped))
     .filter((list) => list.length).map(summarize);
   const freedom = blocks.length - kinds.length;
-  const variance = kinds.reduce((sum, kind) => sum + kind.squares, 0) / freedom;
-  const share = kinds.reduce((sum, kind) => sum + 1 / kind.weight, 0) / kinds.length ** 2;
+  const add = (of) => kinds.reduce((sum, kind) => sum + of(kind), 0);
+  const believed = (add(({ squares: all }) => all) / freedom) * add(({ weight }) => 1 / weight);
+  const isWeighted = blocks.some(({ weight }) => weight !== blocks[0].weight);
+  const variance = isWeighted ? Math.max(believed, add(({ doubted }) => doubted)) : believed;
   return { log_ratio: mean(kinds.map(({ center }) => center)),
-    error: Math.sqrt(variance * share), freedom };
+    error: Math.sqrt(variance) / kinds.length, freedom };
 }
 
 /** How many independent seconds the estimate is worth: the variance of the seconds around their
