@@ -1,12 +1,19 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import http from 'node:http';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import test from 'node:test';
 import zlib from 'node:zlib';
 import { countsIndex, exportCsv, exportHdr, exportHlog, encodeHistogram }
   from '../../scripts/lib/results/export.mjs';
-import { makeFolder, writeRun, runTool } from './helpers.mjs';
+import { Program } from '../../scripts/lib/base/process.mjs';
+import { exportInflux } from '../../scripts/lib/results/influx.mjs';
+import { exportOtlp } from '../../scripts/lib/results/otlp.mjs';
+import { makeFolder, SCRIPTS, writeRun, runTool } from './helpers.mjs';
 import { makeRun } from './synthetic.mjs';
+
+const protobuf = createRequire(path.join(SCRIPTS, 'package.json'))('protobufjs');
 
 /** Decodes what encodeHistogram() makes, by the published format: [[index, count], ...]. */
 function decoded(bytes) {
@@ -127,6 +134,156 @@ test('the command writes each format, and says what is wrong', (t) => {
   }
   const wrong = runTool('export', [run, '--format', 'xml']);
   assert.equal(wrong.status, 2);
-  assert.match(wrong.stderr, /hdr, hlog, csv, scenario, not xml/);
+  assert.match(wrong.stderr, /hdr, hlog, csv, scenario, otlp, influx, not xml/);
   assert.equal(runTool('export', []).status, 2);
+});
+
+/** The messages of opentelemetry-proto that a metrics request is made of (its field names). */
+const OTLP_PROTO = `syntax = "proto3";
+message Any { oneof value { string stringValue = 1; bool boolValue = 2; int64 intValue = 3;
+  double doubleValue = 4; } }
+message KeyValue { string key = 1; Any value = 2; }
+message Number { repeated KeyValue attributes = 7; fixed64 startTimeUnixNano = 2;
+  fixed64 timeUnixNano = 3; oneof value { double asDouble = 4; sfixed64 asInt = 6; } }
+message Buckets { sint32 offset = 1; repeated uint64 bucketCounts = 2; }
+message Exponential { repeated KeyValue attributes = 1; fixed64 startTimeUnixNano = 2;
+  fixed64 timeUnixNano = 3; fixed64 count = 4; double sum = 5; sint32 scale = 6;
+  fixed64 zeroCount = 7; Buckets positive = 8; Buckets negative = 9; double min = 12;
+  double max = 13; }
+message Gauge { repeated Number dataPoints = 1; }
+message Sum { repeated Number dataPoints = 1; int32 aggregationTemporality = 2;
+  bool isMonotonic = 3; }
+message ExponentialHistogram { repeated Exponential dataPoints = 1;
+  int32 aggregationTemporality = 2; }
+message Metric { string name = 1; string description = 2; string unit = 3; oneof data {
+  Gauge gauge = 5; Sum sum = 7; ExponentialHistogram exponentialHistogram = 10; } }
+message Scope { string name = 1; string version = 2; }
+message ScopeMetrics { Scope scope = 1; repeated Metric metrics = 2; }
+message Resource { repeated KeyValue attributes = 1; }
+message ResourceMetrics { Resource resource = 1; repeated ScopeMetrics scopeMetrics = 2; }
+message Request { repeated ResourceMetrics resourceMetrics = 1; }`;
+
+/** Every member that an object has is one of its message's: an unknown one would be lost. */
+function assertKnown(type, object, where) {
+  for (const [key, value] of Object.entries(object)) {
+    const field = type.fields[key];
+    assert.ok(field, `${where}.${key} is in no message ${type.name}`);
+    const inner = field.resolve().resolvedType;
+    for (const one of inner ? [value].flat() : []) assertKnown(inner, one, `${where}.${key}`);
+  }
+}
+
+test('OTLP: every member is of its messages, and the figures are the result\'s', () => {
+  const { client } = makeRun({ seconds: 20, stall_at: 5, timeouts: 7, steps: ['login', 'chat'] });
+  client.series[5].errors_by_kind = { response_timeout: 7 };
+  const document = JSON.parse(exportOtlp(client));
+  const request = protobuf.parse(OTLP_PROTO).root.lookupType('Request');
+  assertKnown(request, document, 'request');
+  const bytes = request.encode(request.fromObject(document)).finish();
+  assert.ok(bytes.length > 1000);
+  const { metrics } = document.resourceMetrics[0].scopeMetrics[0];
+  const of = (name) => metrics.find((metric) => metric.name === `dummyload.${name}`);
+  const all = client.series.reduce((sum, { responses }) => sum + responses, 0);
+  assert.equal(of('responses').sum.dataPoints.at(-1).asInt, String(all));
+  assert.equal(of('errors').sum.dataPoints.at(-1).asInt, '7');
+  const points = of('latency').exponentialHistogram.dataPoints;
+  const response = points.find(({ attributes: list }) => list.length === 1 &&
+    list[0].value.stringValue === 'response');
+  assert.equal(response.count, String(client.latency_ns.response.count));
+  // Its p99, by the upper edge of the bucket that holds the rank: 2.2% wide.
+  const { scale, positive: { offset, bucketCounts } } = response;
+  let seen = 0;
+  const at = bucketCounts.findIndex((count) => {
+    seen += Number(count);
+    return seen >= client.latency_ns.response.count * 0.99;
+  });
+  const p99 = 2 ** ((offset + at + 1) / 2 ** scale) * 1e9;
+  assert.ok(Math.abs(p99 / client.latency_ns.response.p99 - 1) < 0.05, `p99 ${p99}`);
+  assert.ok(points.some(({ attributes: list }) => list.some(({ value }) =>
+    value.stringValue === 'chat')));
+  const times = of('response.duration').exponentialHistogram.dataPoints
+    .map(({ timeUnixNano }) => BigInt(timeUnixNano));
+  assert.ok(times.every((time, i) => i === 0 || time > times[i - 1]));
+  assert.equal(times[0], BigInt(Date.parse(client.run.started_utc)) * 1000000n +
+    BigInt(client.series[1].t_ns));
+});
+
+test('Influx: what could break a line is escaped, and a field has one type', () => {
+  const { client } = makeRun({ seconds: 5 });
+  client.run.name = 'a, b=c \\';
+  client.marks = [{ t_ns: 2e9, text: 'he said "go"\nand \\ went' }];
+  const lines = exportInflux(client).trimEnd().split('\n');
+  for (const line of lines) {
+    assert.match(line, /^\w+(,\w+=(\\[, =]|[^, =])+)+ \w+=("(\\.|[^"\\])*"|\S+) \d{19}$/, line);
+    assert.ok(line.includes(',scenario=a\\,\\ b\\=c\\ ,'), line);
+  }
+  assert.ok(lines.some((line) => line.includes('text="he said \\"go\\" and \\\\ went"')));
+  const series = lines.filter((line) => line.startsWith('dummyload,'));
+  assert.equal(series.length, client.series.length);
+  assert.match(series[3], /responses=\d+i.*response_p99_ns=\d+i/);
+  assert.match(lines.find((line) => line.startsWith('dummyload_run')), /achieved_per_s=[\d.]+[, ]/);
+});
+
+/** A service that takes what is posted: { url, taken: [{ path, headers, text }] }. */
+async function startService(t, status = 200, answer = '') {
+  const taken = [];
+  const service = http.createServer((request, response) => {
+    let text = '';
+    request.on('data', (chunk) => { text += chunk; }).on('end', () => {
+      taken.push({ path: request.url, headers: request.headers, text });
+      response.writeHead(status).end(answer);
+    });
+  });
+  await new Promise((resolve) => { service.listen(0, '127.0.0.1', resolve); });
+  t.after(() => service.close());
+  return { url: `http://127.0.0.1:${service.address().port}`, taken };
+}
+
+/** Runs scripts/export beside a service of this process. */
+const runExport = async (args) => {
+  const program = new Program(process.execPath, [path.join(SCRIPTS, 'export.mjs'), ...args]);
+  await program.wait(600000);
+  return program;
+};
+
+test('a result is pushed, with headers, to where a service takes it', async (t) => {
+  const run = writeRun(path.join(makeFolder(t), 'run'), { seconds: 5 });
+  const service = await startService(t);
+  for (const [format, where] of [['otlp', '/v1/metrics'], ['influx', '/write?db=dummyload']]) {
+    const done = await runExport([run, '--format', format, '--push', service.url, '--header',
+      'Authorization: Token abc']);
+    assert.equal(done.code, 0, done.stderr);
+    const { path: found, headers, text } = service.taken.at(-1);
+    assert.equal(found, where);
+    assert.equal(headers.authorization, 'Token abc');
+    assert.match(headers['content-type'], format === 'otlp' ? /^application\/json/
+      : /^text\/plain/);
+    assert.match(text, format === 'otlp' ? /^\{"resourceMetrics"/ : /^dummyload,side=client/);
+  }
+  await runExport([run, '--format', 'influx', '--push',
+    `${service.url}/api/v2/write?org=a&bucket=b`]);
+  assert.equal(service.taken.at(-1).path, '/api/v2/write?org=a&bucket=b');
+});
+
+test('what a service does not take is no success, and says why', async (t) => {
+  const run = writeRun(path.join(makeFolder(t), 'run'), { seconds: 5 });
+  const refusing = await startService(t, 401, 'who are you?');
+  const refused = await runExport([run, '--format', 'otlp', '--push', refusing.url]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /127\.0\.0\.1:\d+ refused it with 401: who are you\?/);
+  const part = await startService(t, 200, JSON.stringify({ partialSuccess: {
+    rejectedDataPoints: '3', errorMessage: 'too old' } }));
+  const some = await runExport([run, '--format', 'otlp', '--push', part.url]);
+  assert.equal(some.code, 1);
+  assert.match(some.stderr, /took it but for 3 points: too old/);
+  for (const [args, words] of [[['--format', 'csv', '--push', refusing.url], /--push takes/],
+    [['--format', 'otlp', '--push', 'ftp://a'], /expected http/],
+    [['--format', 'otlp', '--push', 'nowhere'], /expected an address/],
+    [['--format', 'otlp', '--push', 'http://u:p@127.0.0.1/'], /no password: use --header/],
+    [['--format', 'otlp', '--push', refusing.url, '--header', 'x'], /expected 'NAME: VALUE'/],
+    [['--format', 'otlp', '--header', 'a: b'], /belongs to --push/]]) {
+    const bad = await runExport([run, ...args]);
+    assert.equal(bad.code, 2, bad.stderr);
+    assert.match(bad.stderr, words);
+  }
 });
