@@ -7,10 +7,11 @@ import test from 'node:test';
 import zlib from 'node:zlib';
 import { countsIndex, exportCsv, exportHdr, exportHlog, encodeHistogram }
   from '../../scripts/lib/results/export.mjs';
-import { Program } from '../../scripts/lib/base/process.mjs';
+import { Program, sleep } from '../../scripts/lib/base/process.mjs';
+import { freePort } from '../../scripts/lib/playing/server.mjs';
 import { exportInflux } from '../../scripts/lib/results/influx.mjs';
 import { exportOtlp } from '../../scripts/lib/results/otlp.mjs';
-import { makeFolder, SCRIPTS, writeRun, runTool } from './helpers.mjs';
+import { makeFolder, saveRun, SCRIPTS, writeRun, runTool } from './helpers.mjs';
 import { makeRun } from './synthetic.mjs';
 
 const protobuf = createRequire(path.join(SCRIPTS, 'package.json'))('protobufjs');
@@ -287,3 +288,47 @@ test('what a service does not take is no success, and says why', async (t) => {
     assert.match(bad.stderr, words);
   }
 });
+
+const INFLUX = ['/usr/bin/influxd', '/usr/local/bin/influxd'].find((file) => fs.existsSync(file));
+
+/** A real InfluxDB of version 1 on a free port, with a database: { url, query(text) }. */
+async function startInflux(t) {
+  const folder = makeFolder(t);
+  const [port, other] = [await freePort(), await freePort()];
+  const program = new Program(INFLUX, ['-config', '/dev/null'], { group: true, env: {
+    INFLUXDB_DATA_DIR: `${folder}/data`, INFLUXDB_DATA_WAL_DIR: `${folder}/wal`,
+    INFLUXDB_META_DIR: `${folder}/meta`, INFLUXDB_HTTP_BIND_ADDRESS: `127.0.0.1:${port}`,
+    INFLUXDB_BIND_ADDRESS: `127.0.0.1:${other}`, INFLUXDB_REPORTING_DISABLED: 'true' } });
+  t.after(() => program.kill());
+  const url = `http://127.0.0.1:${port}`;
+  const query = async (text) => {
+    for (;;) {
+      assert.ok(!program.ended, program.stderr);
+      const answer = await fetch(`${url}/query?db=dummyload&q=${encodeURIComponent(text)}`,
+        { method: 'POST' }).then((one) => one.json(), () => null);
+      if (answer) return answer.results[0].series?.[0];
+      await sleep(100);
+    }
+  };
+  await query('CREATE DATABASE dummyload');
+  return { url, query };
+}
+
+test('a real InfluxDB takes all of it, and has the result\'s figures',
+  { skip: !INFLUX && 'InfluxDB is not installed', timeout: 600000 }, async (t) => {
+    const { url, query } = await startInflux(t);
+    const run = makeRun({ seconds: 20, stall_at: 5, timeouts: 7, steps: ['login', 'chat'] });
+    run.client.run.name = 'a, b=c';
+    const folder = saveRun(path.join(makeFolder(t), 'run'), run);
+    const done = await runExport([folder, '--format', 'influx', '--push', url]);
+    assert.equal(done.code, 0, done.stderr);
+    const one = async (text) => (await query(text)).values[0][1];
+    assert.equal(await one('SELECT sum(responses) FROM dummyload'),
+      run.client.series.reduce((sum, { responses }) => sum + responses, 0));
+    assert.equal(await one('SELECT p99_ns FROM dummyload_latency WHERE kind = \'response\' ' +
+      'AND step = \'\''), run.client.latency_ns.response.p99);
+    assert.equal(await one('SELECT held FROM dummyload_threshold'),
+      run.client.thresholds[0].pass);
+    const { values } = await query('SHOW TAG VALUES FROM dummyload WITH KEY = scenario');
+    assert.deepEqual(values, [['scenario', 'a, b=c']]);
+  });
