@@ -1,7 +1,7 @@
 #include "report/openmetrics.h"
 
 #include "files/output.h"
-#include "show/metrics_text.h"
+#include "show/metrics.h"
 #include "text/json.h"
 
 #include <inttypes.h>
@@ -53,7 +53,8 @@ static void openmetrics__share_latency(const struct metrics_text *metrics,
             char labels[METRICS_LABELS_BYTES_MAX + 64];
             snprintf(labels, sizeof labels, "%s,kind=\"%s\"", of->labels[i],
                      latency_key((enum latency_kind)kind));
-            metrics_add_summary(metrics, family, labels, &of->shares[i].latency[kind]);
+            metrics_add_summary(metrics, family + sizeof "dummyload", labels,
+                                &of->shares[i].latency[kind]);
         }
     }
 }
@@ -83,8 +84,10 @@ bool openmetrics_write(const struct plan *plan, const struct run *run,
                        const struct verdict *verdict, const char *path, struct error *error)
 {
     struct json_text text = {0};
-    struct metrics_text metrics = {
-        .text = &text, .format = METRICS_OPENMETRICS, .run_id = plan->run_id};
+    struct metrics_text metrics = {.text = &text,
+                                   .prefix = "dummyload",
+                                   .format = METRICS_OPENMETRICS,
+                                   .run_id = plan->run_id};
     metrics_add_counters(&metrics, &run->figures.counters);
     metrics_add_latencies(&metrics, run->figures.latency);
     openmetrics__shares(&metrics, plan, run);

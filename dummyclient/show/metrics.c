@@ -2,7 +2,6 @@
 
 #include "core/clock.h"
 #include "results/bucket.h"
-#include "show/metrics_text.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -11,25 +10,19 @@
 #define METRICS_LOWEST_NS  (INT64_C(1) << 13)
 #define METRICS_HIGHEST_NS (INT64_C(1) << 37)
 
-static void metrics__add_gauge(const struct metrics_text *metrics, const char *name, double value)
-{
-    metrics_add_type(metrics, name, "gauge");
-    json_text_print(metrics->text, "%s{run_id=\"%s\"} %.9g\n", name, metrics->run_id, value);
-}
-
 static void metrics__add_gauges(const struct metrics_text *metrics, int64_t origin_ns,
                                 const struct record_moment *moment)
 {
     const uint32_t *gauges = moment->view->gauges;
     bool begun = moment->t0_ns != TIME_NEVER_NS;
     int64_t load_ns = begun ? moment->now_ns - moment->t0_ns : 0;
-    metrics__add_gauge(metrics, "dummyload_connections", gauges[LIVE_OPEN]);
-    metrics__add_gauge(metrics, "dummyload_connecting", gauges[LIVE_CONNECTING]);
-    metrics__add_gauge(metrics, "dummyload_connections_wanted",
-                       population_wanted(&moment->course->population, load_ns));
-    metrics__add_gauge(metrics, "dummyload_run_seconds",
-                       (double)(moment->now_ns - origin_ns) / (double)NS_PER_S);
-    metrics_add_type(metrics, "dummyload_phase", "gauge");
+    metrics_add_gauge(metrics, "connections", gauges[LIVE_OPEN]);
+    metrics_add_gauge(metrics, "connecting", gauges[LIVE_CONNECTING]);
+    metrics_add_gauge(metrics, "connections_wanted",
+                      population_wanted(&moment->course->population, load_ns));
+    metrics_add_gauge(metrics, "run_seconds",
+                      (double)(moment->now_ns - origin_ns) / (double)NS_PER_S);
+    metrics_add_type(metrics, "phase", "gauge");
     for (int phase = 0; phase <= PHASE_ENDED; phase++) {
         json_text_print(metrics->text, "dummyload_phase{run_id=\"%s\",phase=\"%s\"} %d\n",
                         metrics->run_id, record_phase_key((enum run_phase)phase),
@@ -44,10 +37,10 @@ static void metrics__add_due(const struct metrics_text *metrics, const struct re
                           : time_earlier_ns(moment->now_ns, moment->stop_ns) - moment->t0_ns;
     double due = load_ns > 0 ? floor(pacing_count(&moment->course->pacing, load_ns)) : 0;
     bool loaded = load_ns > 0 && moment->now_ns < moment->stop_ns;
-    metrics_add_type(metrics, "dummyload_due", "counter");
+    metrics_add_type(metrics, "due", "counter");
     json_text_print(metrics->text, "dummyload_due_total{run_id=\"%s\"} %.0f\n", metrics->run_id,
                     due);
-    metrics_add_type(metrics, "dummyload_rate_per_second", "gauge");
+    metrics_add_type(metrics, "rate_per_second", "gauge");
     json_text_print(
         metrics->text, "dummyload_rate_per_second{run_id=\"%s\",kind=\"target\"} %.9g\n",
         metrics->run_id, loaded ? pacing_rate_per_s(&moment->course->pacing, load_ns) : 0);
@@ -60,7 +53,7 @@ static void metrics__add_responses(const struct metrics_text *metrics, const str
     uint32_t last = bucket_of(METRICS_HIGHEST_NS, LIVE_BUCKET_BITS);
     uint64_t count = 0;
     double sum_ns = 0;
-    metrics_add_type(metrics, "dummyload_response_seconds", "histogram");
+    metrics_add_type(metrics, "response_seconds", "histogram");
     for (uint32_t i = 0; i < LIVE_BUCKETS; i++) {
         int64_t lowest_ns = bucket_lowest_ns(i, LIVE_BUCKET_BITS);
         if (i >= first && i <= last) {
@@ -89,15 +82,35 @@ static void metrics__add_shares(const struct metrics_text *metrics, const struct
 {
     for (int v = 0; v < LIVE_SHARE_VALUES && count > 0; v++) {
         char family[96];
-        snprintf(family, sizeof family, "dummyload_%s_%s", word,
-                 record_share_key((enum live_share)v));
+        snprintf(family, sizeof family, "%s_%s", word, record_share_key((enum live_share)v));
         metrics_add_type(metrics, family, "counter");
         for (uint32_t i = first; i < first + count; i++) {
             char labels[METRICS_LABELS_BYTES_MAX];
             metrics_label(metrics, word, record_share_name(plan, i), labels);
-            json_text_print(metrics->text, "%s_total{%s} %" PRIu64 "\n", family, labels,
+            json_text_print(metrics->text, "dummyload_%s_total{%s} %" PRIu64 "\n", family, labels,
                             view->shares[i][v]);
         }
+    }
+}
+
+void metrics_add_latencies(const struct metrics_text *metrics, const struct histogram *latency)
+{
+    metrics_add_type(metrics, "latency_seconds", "summary");
+    if (metrics->format == METRICS_OPENMETRICS) {
+        json_text_print(metrics->text, "# UNIT dummyload_latency_seconds seconds\n");
+    }
+    for (int kind = 0; kind < LATENCY_KINDS; kind++) {
+        char labels[METRICS_LABELS_BYTES_MAX];
+        metrics_label(metrics, "kind", latency_key((enum latency_kind)kind), labels);
+        metrics_add_summary(metrics, "latency_seconds", labels, &latency[kind]);
+    }
+    /* Percentiles at or above the lowest of these are lower bounds. */
+    metrics_add_type(metrics, "latency_censored", "counter");
+    for (int kind = 0; kind < LATENCY_KINDS; kind++) {
+        json_text_print(metrics->text,
+                        "dummyload_latency_censored_total{run_id=\"%s\",kind=\"%s\"} %" PRId64 "\n",
+                        metrics->run_id, latency_key((enum latency_kind)kind),
+                        latency[kind].censored_count);
     }
 }
 
@@ -106,14 +119,14 @@ static void metrics__add_figures(const struct metrics_text *metrics, const struc
                                  const struct figures *figures)
 {
     metrics_add_latencies(metrics, figures->latency);
-    metrics_add_type(metrics, "dummyload_step_latency_seconds", "summary");
+    metrics_add_type(metrics, "step_latency_seconds", "summary");
     for (uint32_t i = 0; i < figures->steps_count && i < RECORD_STEPS_MAX; i++) {
         char labels[METRICS_LABELS_BYTES_MAX];
         metrics_label(metrics, "step", plan->step_names[i], labels);
-        metrics_add_summary(metrics, "dummyload_step_latency_seconds", labels,
+        metrics_add_summary(metrics, "step_latency_seconds", labels,
                             &figures->steps[i].latency[LATENCY_RESPONSE]);
     }
-    metrics_add_type(metrics, "dummyload_threshold_holds", "gauge");
+    metrics_add_type(metrics, "threshold_holds", "gauge");
     for (uint32_t i = 0; i < plan->thresholds_count; i++) {
         struct threshold_verdict verdict;
         char labels[METRICS_LABELS_BYTES_MAX];
@@ -130,7 +143,7 @@ void metrics_make(const struct plan *plan, int64_t origin_ns, const struct recor
                   struct json_text *text)
 {
     struct metrics_text metrics = {
-        .text = text, .format = METRICS_PROMETHEUS, .run_id = plan->run_id};
+        .text = text, .prefix = "dummyload", .format = METRICS_PROMETHEUS, .run_id = plan->run_id};
     uint32_t targets = plan->target_names_count;
     metrics__add_gauges(&metrics, origin_ns, moment);
     if (plan->open_loop) {

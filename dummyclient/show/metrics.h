@@ -6,7 +6,11 @@
 #pragma once
 
 #include "plan/plan.h"
+#include "results/metrics_text.h"
 #include "show/record.h"
+
+/* dummyload_latency_seconds of each kind, and how many of their samples are censored. */
+void metrics_add_latencies(const struct metrics_text *metrics, const struct histogram *latency);
 
 void metrics_make(const struct plan *plan, int64_t origin_ns, const struct record_moment *moment,
                   struct json_text *text);

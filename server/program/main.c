@@ -4,6 +4,7 @@
 #include "files/file.h"
 #include "files/outlet.h"
 #include "files/output.h"
+#include "live.h"
 #include "options.h"
 #include "reporting/cpu_log.h"
 #include "reporting/report.h"
@@ -11,6 +12,7 @@
 #include "system/host.h"
 #include "system/interrupt.h"
 #include "system/stop.h"
+#include "web/web.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -97,7 +99,8 @@ static void main__print_ready(const struct server *server, uint32_t listeners)
 }
 
 /* Waits for Ctrl+C, the duration's end or the model's own end. True: it was interrupted. */
-static bool main__serve(struct servers *servers, int64_t duration_ns, struct cpu_log *cpu_log)
+static bool main__serve(struct servers *servers, int64_t duration_ns, struct cpu_log *cpu_log,
+                        struct server_live *live)
 {
     int64_t end_ns = duration_ns > 0 ? clock_now_ns() + duration_ns : TIME_NEVER_NS;
     bool interrupted = false;
@@ -112,6 +115,7 @@ static bool main__serve(struct servers *servers, int64_t duration_ns, struct cpu
         }
         interrupted = interrupted || requests > 0;
         cpu_log_tick(cpu_log, clock_now_ns());
+        server_live_tick(live, clock_now_ns());
         clock_sleep_until_ns(clock_now_ns() + STOP_LOOK_NS);
     }
     servers_join(servers);
@@ -249,7 +253,10 @@ static int main__run(const struct options *options)
                           "--port instead");
         return main__fail(&error, EXIT_USAGE);
     }
+    static struct server_live live;
+    server_options.watched = options->listen != NULL;
     if (!main__open_outlets(output_is_stdout(options->out), &error) ||
+        (options->listen != NULL && !server_live_open(&live, options->listen, &error)) ||
         !main__open_tls(options, &server_options.tls, &error) ||
         !servers_open(&servers, &server_options, options->ports, options->ports_count,
                       options->listeners, &error)) {
@@ -258,9 +265,14 @@ static int main__run(const struct options *options)
     for (uint32_t i = 0; i < servers.count; i += options->listeners) {
         main__print_ready(servers.all[i], options->listeners);
     }
+    if (live.web != NULL) {
+        server_live_begin(&live, &servers);
+        main__print(main__error, "dummyserver: live figures at %s", web_url(live.web));
+    }
     static struct cpu_log cpu_log;
     cpu_log_open(&cpu_log, servers.all[0]->origin_ns);
-    bool interrupted = main__serve(&servers, options->server.duration_ns, &cpu_log);
+    bool interrupted = main__serve(&servers, options->server.duration_ns, &cpu_log, &live);
+    server_live_close(&live);
     int code = main__report(options, &servers, interrupted, &cpu_log);
     servers_close(&servers);
     tls_context_destroy(server_options.tls);

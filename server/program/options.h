@@ -24,6 +24,7 @@ struct options {
     struct tls_settings tls; /* with cert_path, or of a certificate that is to be made */
     bool tls_self_signed;
     const char *out;    /* NULL: no result is written */
+    const char *listen; /* HOST:PORT of its live figures; NULL: none */
     const char *run_id; /* NULL: none was given */
     bool quiet;
 };

@@ -236,8 +236,18 @@ static bool server__open_recorder(struct server *server, struct error *error)
                        RESULT_ABNORMAL_MAX, error)) {
         return false;
     }
+    struct recorder *recorder = &server->recorders[server->recorders_count];
     server->recorders_count++;
-    return true;
+    return !server->options.watched || recorder_watch(recorder, error);
+}
+
+void server_watch(struct server *server, struct counters *sum)
+{
+    mutex_lock(&server->lock);
+    for (uint32_t i = 0; i < server->recorders_count; i++) {
+        recorder_read_live(&server->recorders[i], sum);
+    }
+    mutex_unlock(&server->lock);
 }
 
 /* Memory for the most threads that there may be, and the recorders of the first ones. */

@@ -48,6 +48,7 @@ struct server_options {
     uint32_t frame_bytes_max;
     uint64_t send_queue_bytes_max;
     int64_t idle_timeout_ns; /* 0: none */
+    bool watched;            /* its counters can be read while it runs: server_watch() */
     bool busy_poll;          /* the threads never sleep; where chooses_io */
     bool stomp;              /* each session on separate pages (session_memory.h). Process-wide: the
                                 servers of a process must agree */
@@ -112,6 +113,9 @@ bool server_start(struct server *server, struct error *error);
 void server_stop(struct server *server, enum server_stop stop);
 /* All threads have ended (by a stop, or because the model came to its end). */
 bool server_ended(struct server *server);
+/* Any thread: adds the counters of a server with options.watched, as of its threads' last batches.
+ */
+void server_watch(struct server *server, struct counters *sum);
 /* Waits until all threads have ended. */
 void server_join(struct server *server);
 void server_destroy(struct server *server);

@@ -115,6 +115,14 @@ bool servers_ended(struct servers *servers)
     return ended;
 }
 
+void servers_watch(struct servers *servers, struct counters *sum, uint32_t *connections)
+{
+    for (uint32_t i = 0; i < servers->count; i++) {
+        server_watch(servers->all[i], sum);
+        *connections += atomic_load(&servers->all[i]->connections);
+    }
+}
+
 void servers_join(struct servers *servers)
 {
     for (uint32_t i = 0; i < servers->count; i++) {

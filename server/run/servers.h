@@ -28,4 +28,7 @@ void servers_close(struct servers *servers);
 void servers_stop(struct servers *servers, enum server_stop stop);
 /* To be called now and then: all threads of all have ended. */
 bool servers_ended(struct servers *servers);
+/* The counters of all, and their open connections, while they serve: of servers with
+ * options.watched. */
+void servers_watch(struct servers *servers, struct counters *sum, uint32_t *connections);
 void servers_join(struct servers *servers);

@@ -46,6 +46,7 @@ no_queue_wait:
 
 void recorder_close(struct recorder *recorder)
 {
+    free(recorder->live);
     free(recorder->clean);
     free(recorder->abnormal);
     series_destroy(recorder->series);
@@ -71,6 +72,26 @@ void recorder_flush(struct recorder *recorder, int64_t now_ns)
     recorder__flush_total(recorder, now_ns, TOTAL_MESSAGES_RECEIVED, SERIES_MESSAGES_RECEIVED);
     series_add_errors(recorder->series, now_ns, &recorder->counters, &recorder->flushed);
     memcpy(recorder->flushed.errors, recorder->counters.errors, sizeof recorder->flushed.errors);
+    for (int i = 0; recorder->live != NULL && i < COUNTERS; i++) {
+        atomic_store_explicit(&recorder->live[i], recorder->counters.numbers[i],
+                              memory_order_relaxed);
+    }
+}
+
+bool recorder_watch(struct recorder *recorder, struct error *error)
+{
+    recorder->live = calloc(COUNTERS, sizeof *recorder->live);
+    if (recorder->live == NULL) {
+        error_set_short(error, ERROR_SHORT_OF_MEMORY, "out of memory");
+    }
+    return recorder->live != NULL;
+}
+
+void recorder_read_live(const struct recorder *recorder, struct counters *sum)
+{
+    for (int i = 0; recorder->live != NULL && i < COUNTERS; i++) {
+        sum->numbers[i] += atomic_load_explicit(&recorder->live[i], memory_order_relaxed);
+    }
 }
 
 void recorder_set_connections(struct recorder *recorder, int64_t now_ns, uint64_t connections)

@@ -13,6 +13,8 @@
 #include "results/series.h"
 #include "results/tls_stats.h"
 
+#include <stdatomic.h>
+
 struct recorder {
     int64_t origin_ns;
     struct counters counters;
@@ -26,12 +28,19 @@ struct recorder {
     uint64_t abnormal_total;
     struct clean *clean;
     struct tls_stats tls;
+    _Atomic uint64_t
+        *live; /* counters as of the last batch, for another thread; NULL: nobody looks */
     struct cport_stats port; /* written by the model before its thread ends */
 };
 
 bool recorder_open(struct recorder *recorder, int64_t origin_ns, uint32_t abnormal_max,
                    struct error *error);
 void recorder_close(struct recorder *recorder);
+/* From here on its counters can be read while it records, by any thread: recorder_flush() publishes
+ * them. Before its thread begins. */
+bool recorder_watch(struct recorder *recorder, struct error *error);
+/* Adds the counters as of the last batch; those of one moment may be a few microseconds apart. */
+void recorder_read_live(const struct recorder *recorder, struct counters *sum);
 /* Once per batch: hands the sums of the counters to the series. */
 void recorder_flush(struct recorder *recorder, int64_t now_ns);
 /* The level of open connections; one recorder of the server keeps it for all. */

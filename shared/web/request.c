@@ -6,6 +6,8 @@
 
 enum { WEB_HOST_BYTES_MAX = 256 };
 
+static const char WEB_SCHEME[] = "http://";
+
 static const struct {
     const char *method;
     const char *path;
@@ -68,9 +70,15 @@ bool web_host_is_own(const char *text, const struct web_rules *rules)
 /* "http://" and the Host, as a browser writes the origin of our own page. */
 static bool request__is_origin_own(const char *origin, const char *host)
 {
-    static const char SCHEME[] = "http://";
-    return host != NULL && strncmp(origin, SCHEME, sizeof SCHEME - 1) == 0 &&
-           request__is_name(origin + sizeof SCHEME - 1, host);
+    return host != NULL && strncmp(origin, WEB_SCHEME, sizeof WEB_SCHEME - 1) == 0 &&
+           request__is_name(origin + sizeof WEB_SCHEME - 1, host);
+}
+
+/* The page of another port: the client's, which shows the server's figures, too. */
+static bool request__is_origin_near(const char *origin, const struct web_rules *rules)
+{
+    return strncmp(origin, WEB_SCHEME, sizeof WEB_SCHEME - 1) == 0 &&
+           web_host_is_own(origin + sizeof WEB_SCHEME - 1, rules);
 }
 
 /* In a time that does not depend on where they differ. */
@@ -132,12 +140,14 @@ int web_request_judge(const struct web_request *request, const struct web_rules 
                   "the token (Authorization: Bearer TOKEN)";
         return 403;
     }
+    int status = request__route(request, route, reason);
+    bool figures = status == 200 && (*route == WEB_ROUTE_EVENTS || *route == WEB_ROUTE_METRICS);
     if (!trusted && request->origin != NULL &&
-        !request__is_origin_own(request->origin, request->host)) {
+        !request__is_origin_own(request->origin, request->host) &&
+        !(figures && request__is_origin_near(request->origin, rules))) {
         *reason = "the request comes from a page of another site (Origin)";
         return 403;
     }
-    int status = request__route(request, route, reason);
     if (status == 200 && *route == WEB_ROUTE_CONTROL && rules->token != NULL && !trusted) {
         *reason = "control needs the token that was printed at the start, or given as "
                   "--listen-token: Authorization: Bearer TOKEN";

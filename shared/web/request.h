@@ -3,8 +3,9 @@
  * A page of another site that the user has open in the same browser can send requests to us, too,
  * and with a name that it lets resolve to our address (DNS rebinding) even read the answers. So the
  * Host must be an address, localhost or a name that this program knows as its own, and a request
- * that says which page it comes from (Origin) must come from ours. Who shows the token is no such
- * page, whatever the Host. Any thread. */
+ * that says which page it comes from (Origin) must come from ours; figures may also be read by a
+ * page whose own host is such a one: the client's page shows the server's. Who shows the token is
+ * no such page, whatever the Host. Any thread. */
 #pragma once
 
 #include <stdbool.h>

@@ -160,9 +160,10 @@ size_t web_store_read(struct web_store *store, uint64_t *after, char *buffer, si
         *after = number;
         number = web_history_next(&store->history, number, &text);
     }
-    struct web_text end = {store->end.text, store->end.bytes};
+    static char nothing[] = "{}";
+    struct web_text end = store->end;
     if (end.text == NULL) {
-        end = (struct web_text){(char[]){"{}"}, 2};
+        end = (struct web_text){nothing, sizeof nothing - 1};
     }
     *ended = store->ended && number == 0 &&
              store__print(buffer, capacity, &used, "event: end\ndata: ", &end);

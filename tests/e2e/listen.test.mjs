@@ -256,3 +256,27 @@ test('/metrics is what Prometheus reads, and its quantiles are right within 5%',
     });
     await endRun(run);
   });
+
+test('dummyserver --listen: its counters while it serves', LIMIT, async (t) => {
+  const out = path.join(folderFor(t), 'server.json');
+  const server = await runServer(t, ['--listen', '127.0.0.1:0', '-o', fileFor(out)]);
+  const [, port] = await server.program.line(/live figures at http:\/\/\S+?:(\d+)\//, RUN_TIME_MS);
+  const reader = readEvents(t, port, { Origin: 'http://127.0.0.1:9900' });
+  const client = await runClient(t, [ECHO, '--port', server.port, '-c', '5', '-r', '200', '-d',
+    '2s', ...TAME]);
+  assert.equal(client.exitCode, 0, said(client));
+  const metrics = await ask(port, '/metrics');
+  assert.match(metrics.body, /^dummyserver_messages_received_total\{run_id="[^"]+"\} \d+$/m);
+  assert.match((await ask(port, '/')).body, /dummyserver/);
+  await endServer(server);
+  await until(() => reader.closed, 'the end of the stream');
+  assert.equal(reader.events[0].data.program, 'dummyserver');
+  assert.equal(reader.events.at(-1).event, 'end');
+  const records = recordsOf(reader).map(({ data }) => data);
+  assert.equal(records.at(-1).phase, 'ended');
+  const { totals } = resultOf(out);
+  for (const key of ['messages_received', 'bytes_sent', 'connects_ok']) {
+    if (totals[key] === undefined) continue;
+    assert.equal(records.reduce((all, record) => all + record[key], 0), Number(totals[key]), key);
+  }
+});

@@ -23,7 +23,8 @@ enum {
     WEB_THREADS = WEB_READERS_MAX + WEB_OTHERS_MAX,
     WEB_BUFFER_BYTES = WEB_RECORD_BYTES_MAX + 4096,
     WEB_TOKEN_BYTES = 16,
-    WEB_LISTEN_BYTES_MAX = 256
+    WEB_LISTEN_BYTES_MAX = 256,
+    WEB_ORIGIN_BYTES_MAX = 400
 };
 /* How often a reader looks for the next record. */
 static const int64_t WEB_LOOK_NS = 200 * NS_PER_MS;
@@ -43,6 +44,7 @@ struct web {
     char host[WEB_LISTEN_BYTES_MAX]; /* as it was given, without brackets */
     char name[128];                  /* of this machine */
     char token[2 * WEB_TOKEN_BYTES + 1];
+    const char *page;         /* NULL: the live page */
     const char *token_wanted; /* NULL: control needs none */
     char url[NET_ADDRESS_TEXT_BYTES_MAX + 16];
     char refused[256]; /* the server's own words, while it starts */
@@ -62,7 +64,8 @@ static const char WEB_HEADERS[] = "Cache-Control: no-store\r\n"
                                   "Referrer-Policy: no-referrer\r\n"
                                   "Cross-Origin-Resource-Policy: same-origin\r\n"
                                   "Content-Security-Policy: default-src 'self' 'unsafe-inline' "
-                                  "data: blob:; frame-ancestors 'none'\r\n";
+                                  "data: blob:; connect-src 'self' http://127.0.0.1:* "
+                                  "http://localhost:*; frame-ancestors 'none'\r\n";
 
 static const char *web__status_text(int status)
 {
@@ -86,17 +89,32 @@ static const char *web__status_text(int status)
     }
 }
 
+/* Lets a page of another port read what it may have (request.h); "" or a header. */
+static const char *web__allow_origin(const struct mg_connection *connection, int status,
+                                     char header[WEB_ORIGIN_BYTES_MAX])
+{
+    const char *origin = mg_get_header(connection, "Origin");
+    header[0] = '\0';
+    if (status == 200 && origin != NULL && strlen(origin) < WEB_ORIGIN_BYTES_MAX - 64) {
+        snprintf(header, WEB_ORIGIN_BYTES_MAX,
+                 "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n", origin);
+    }
+    return header;
+}
+
 /* The whole answer. Returns the status. */
 static int web__answer(struct mg_connection *connection, int status, const char *type,
                        const char *body, size_t bytes)
 {
     const struct mg_request_info *info = mg_get_request_info(connection);
-    char head[1024]; /* the server's own printf is that of the system's library: no %zu there */
+    char origin[WEB_ORIGIN_BYTES_MAX];
+    char head[2048]; /* the server's own printf is that of the system's library: no %zu there */
     mg_disable_connection_keep_alive(connection);
     snprintf(head, sizeof head,
-             "HTTP/1.1 %d %s\r\n%s%s%sContent-Type: %s\r\nContent-Length: %zu\r\n"
+             "HTTP/1.1 %d %s\r\n%s%s%s%sContent-Type: %s\r\nContent-Length: %zu\r\n"
              "Connection: close\r\n\r\n",
              status, web__status_text(status), WEB_HEADERS,
+             web__allow_origin(connection, status, origin),
              status == 503 ? "Retry-After: 5\r\n" : "",
              status == 401 ? "WWW-Authenticate: Bearer\r\n" : "", type, bytes);
     mg_write(connection, head, strlen(head));
@@ -125,9 +143,12 @@ static int web__document(struct web *web, struct mg_connection *connection,
     return status;
 }
 
-static int web__page(struct mg_connection *connection)
+static int web__page(const struct web *web, struct mg_connection *connection)
 {
     static const char TYPE[] = "text/html; charset=utf-8";
+    if (web->page != NULL) {
+        return web__answer(connection, 200, TYPE, web->page, strlen(web->page));
+    }
     if (web_page_bytes == 0) {
         return web__answer(connection, 200, TYPE, WEB_PLAIN_PAGE, sizeof WEB_PLAIN_PAGE - 1);
     }
@@ -181,12 +202,15 @@ static void web__stream(struct web *web, struct web_reader *reader,
 static void web__greet(struct web *web, struct web_reader *reader, struct mg_connection *connection,
                        char *buffer)
 {
+    char origin[WEB_ORIGIN_BYTES_MAX];
     struct web_text run = web_store_copy(&web->store, WEB_RUN);
-    int bytes = snprintf(buffer, WEB_BUFFER_BYTES,
-                         "HTTP/1.1 200 OK\r\n%sContent-Type: text/event-stream\r\n"
-                         "Connection: close\r\n\r\nretry: 2000\n\n%s%s%s",
-                         WEB_HEADERS, run.text == NULL ? "" : "event: run\ndata: ",
-                         run.text == NULL ? "" : run.text, run.text == NULL ? "" : "\n\n");
+    int bytes =
+        snprintf(buffer, WEB_BUFFER_BYTES,
+                 "HTTP/1.1 200 OK\r\n%s%sContent-Type: text/event-stream\r\n"
+                 "Connection: close\r\n\r\nretry: 2000\n\n%s%s%s",
+                 WEB_HEADERS, web__allow_origin(connection, 200, origin),
+                 run.text == NULL ? "" : "event: run\ndata: ", run.text == NULL ? "" : run.text,
+                 run.text == NULL ? "" : "\n\n");
     free(run.text);
     if (bytes > 0 && bytes < WEB_BUFFER_BYTES) {
         web__send(reader, connection, buffer, (size_t)bytes);
@@ -270,7 +294,7 @@ static int web__begin(struct mg_connection *connection)
     case WEB_ROUTE_CONTROL:
         return web__control(web, connection);
     default:
-        return web__page(connection);
+        return web__page(web, connection);
     }
 }
 
@@ -402,6 +426,7 @@ struct web *web_open(const struct web_options *options, struct error *error)
     struct net_address address;
     struct host_info host;
     memset(&web, 0, sizeof web);
+    web.page = options->page;
     web.token_wanted = options->token;
     if (!web__read_listen(&web, options->listen, &address, error)) {
         return NULL;

@@ -106,6 +106,25 @@ static void test_origin_is_the_page_itself(void **state)
     }
 }
 
+/* The client's page, on another port, shows the server's figures: it may read them, and no more. */
+static void test_figures_are_for_pages_of_this_machine(void **state)
+{
+    static const struct {
+        const char *path;
+        const char *origin;
+        int status;
+    } CASES[] = {{"/events", "http://localhost:9901", 200}, {"/metrics", "http://[::1]:1", 200},
+                 {"/plan", "http://localhost:9901", 403},   {"/", "http://localhost:9901", 403},
+                 {"/events", "http://evil.example", 403},   {"/events", "null", 403},
+                 {"/events", "https://localhost", 403},     {"/events", "http://", 403}};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        struct web_request request = get(CASES[i].path);
+        request.origin = CASES[i].origin;
+        assert_int_equal(judge(&request, &HERE), CASES[i].status);
+    }
+}
+
 static void test_control_needs_the_token_where_there_is_one(void **state)
 {
     static const struct {
@@ -155,6 +174,7 @@ int main(void)
         cmocka_unit_test(test_every_route_by_its_method),
         cmocka_unit_test(test_host_is_an_address_or_a_name_of_this_machine),
         cmocka_unit_test(test_origin_is_the_page_itself),
+        cmocka_unit_test(test_figures_are_for_pages_of_this_machine),
         cmocka_unit_test(test_control_needs_the_token_where_there_is_one),
         cmocka_unit_test(test_token_opens_under_any_name),
     };

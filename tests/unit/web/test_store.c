@@ -127,6 +127,19 @@ static void test_events_fit_the_buffer(void **state)
     assert_string_equal(buffer, "event: end\ndata: {\"exit_code\":0}\n\n");
 }
 
+static void test_an_end_without_words_is_an_event(void **state)
+{
+    char buffer[256];
+    bool ended = false;
+    uint64_t after = 0;
+    (void)state;
+    web_store_end(&store, NULL);
+    size_t bytes = web_store_read(&store, &after, buffer, sizeof buffer, &ended);
+    assert_true(ended && bytes > 0);
+    buffer[bytes] = '\0';
+    assert_string_equal(buffer, "event: end\ndata: {}\n\n");
+}
+
 /* While a reader copies, the run goes on, and loses nothing. */
 static void test_the_run_waits_for_no_reader(void **state)
 {
@@ -178,6 +191,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_older_records_are_about_more, open_store, close_store),
         cmocka_unit_test_setup_teardown(test_bytes_are_bounded, open_store, close_store),
         cmocka_unit_test_setup_teardown(test_events_fit_the_buffer, open_store, close_store),
+        cmocka_unit_test_setup_teardown(test_an_end_without_words_is_an_event, open_store,
+                                        close_store),
         cmocka_unit_test_setup_teardown(test_the_run_waits_for_no_reader, open_store, close_store),
         cmocka_unit_test_setup_teardown(test_orders_go_to_the_run_while_it_takes_some, open_store,
                                         close_store),

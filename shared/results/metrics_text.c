@@ -1,4 +1,4 @@
-#include "show/metrics_text.h"
+#include "results/metrics_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,25 +27,32 @@ void metrics_label(const struct metrics_text *metrics, const char *word, const c
 
 void metrics_add_type(const struct metrics_text *metrics, const char *family, const char *type)
 {
+    const char *prefix = metrics->prefix;
     bool total = metrics->format == METRICS_PROMETHEUS && strcmp(type, "counter") == 0;
     if (metrics->format == METRICS_PROMETHEUS) {
-        json_text_print(metrics->text, "# HELP %s%s ", family, total ? "_total" : "");
-        for (const char *from = family + sizeof "dummyload"; *from != '\0'; from++) {
+        json_text_print(metrics->text, "# HELP %s_%s%s ", prefix, family, total ? "_total" : "");
+        for (const char *from = family; *from != '\0'; from++) {
             json_text_print(metrics->text, "%c", *from == '_' ? ' ' : *from);
         }
         json_text_print(metrics->text, " of the run (see results/README.md)\n");
     }
-    json_text_print(metrics->text, "# TYPE %s%s %s\n", family, total ? "_total" : "", type);
+    json_text_print(metrics->text, "# TYPE %s_%s%s %s\n", prefix, family, total ? "_total" : "",
+                    type);
 }
 
-static void metrics__add_counter(const struct metrics_text *metrics, const char *key,
+void metrics_add_gauge(const struct metrics_text *metrics, const char *family, double value)
+{
+    metrics_add_type(metrics, family, "gauge");
+    json_text_print(metrics->text, "%s_%s{run_id=\"%s\"} %.9g\n", metrics->prefix, family,
+                    metrics->run_id, value);
+}
+
+static void metrics__add_counter(const struct metrics_text *metrics, const char *family,
                                  uint64_t number)
 {
-    char family[96];
-    snprintf(family, sizeof family, "dummyload_%s", key);
     metrics_add_type(metrics, family, "counter");
-    json_text_print(metrics->text, "%s_total{run_id=\"%s\"} %" PRIu64 "\n", family, metrics->run_id,
-                    number);
+    json_text_print(metrics->text, "%s_%s_total{run_id=\"%s\"} %" PRIu64 "\n", metrics->prefix,
+                    family, metrics->run_id, number);
 }
 
 void metrics_add_counters(const struct metrics_text *metrics, const struct counters *counters)
@@ -54,7 +61,7 @@ void metrics_add_counters(const struct metrics_text *metrics, const struct count
         metrics__add_counter(metrics, total_key((enum total_kind)kind), counters->totals[kind]);
     }
     /* The sum of a family must have a meaning: what is no separate event has a separate family. */
-    metrics_add_type(metrics, "dummyload_errors", "counter");
+    metrics_add_type(metrics, "errors", "counter");
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
         if (error_is_event((enum error_kind)kind)) {
             json_text_print(
@@ -76,7 +83,8 @@ void metrics_add_summary(const struct metrics_text *metrics, const char *family,
         double percentile =
             i < HISTOGRAM_PERCENTILES_COUNT ? HISTOGRAM_PERCENTILES[i].percentile : 100;
         int64_t value_ns = histogram_percentile(histogram, percentile).low_ns;
-        json_text_print(metrics->text, "%s{%s,quantile=\"%g\"} ", family, labels, percentile / 100);
+        json_text_print(metrics->text, "%s_%s{%s,quantile=\"%g\"} ", metrics->prefix, family,
+                        labels, percentile / 100);
         /* Without samples there is no percentile: the text format's NaN. */
         if (histogram_count(histogram) == 0) {
             json_text_print(metrics->text, "NaN\n");
@@ -84,27 +92,6 @@ void metrics_add_summary(const struct metrics_text *metrics, const char *family,
             json_text_print(metrics->text, "%.9g\n", (double)value_ns / 1e9);
         }
     }
-    json_text_print(metrics->text, "%s_count{%s} %" PRId64 "\n", family, labels,
+    json_text_print(metrics->text, "%s_%s_count{%s} %" PRId64 "\n", metrics->prefix, family, labels,
                     histogram_count(histogram));
-}
-
-void metrics_add_latencies(const struct metrics_text *metrics, const struct histogram *latency)
-{
-    metrics_add_type(metrics, "dummyload_latency_seconds", "summary");
-    if (metrics->format == METRICS_OPENMETRICS) {
-        json_text_print(metrics->text, "# UNIT dummyload_latency_seconds seconds\n");
-    }
-    for (int kind = 0; kind < LATENCY_KINDS; kind++) {
-        char labels[METRICS_LABELS_BYTES_MAX];
-        metrics_label(metrics, "kind", latency_key((enum latency_kind)kind), labels);
-        metrics_add_summary(metrics, "dummyload_latency_seconds", labels, &latency[kind]);
-    }
-    /* Percentiles at or above the lowest of these are lower bounds. */
-    metrics_add_type(metrics, "dummyload_latency_censored", "counter");
-    for (int kind = 0; kind < LATENCY_KINDS; kind++) {
-        json_text_print(metrics->text,
-                        "dummyload_latency_censored_total{run_id=\"%s\",kind=\"%s\"} %" PRId64 "\n",
-                        metrics->run_id, latency_key((enum latency_kind)kind),
-                        latency[kind].censored_count);
-    }
 }

@@ -1,9 +1,10 @@
 /* Metrics as text, for the final figures (--openmetrics) and the live ones (/metrics): the same
- * names in both. Of the two formats only the lines about types differ. Any thread. */
+ * names in both. Of the two formats only the lines about types differ. The names of families are
+ * given without the program's. Any thread. */
 #pragma once
 
-#include "figures/figures.h"
 #include "results/counters.h"
+#include "results/histogram.h"
 #include "text/json.h"
 
 enum metrics_format {
@@ -13,6 +14,7 @@ enum metrics_format {
 
 struct metrics_text {
     struct json_text *text;
+    const char *prefix; /* "dummyload", "dummyserver" */
     enum metrics_format format;
     const char *run_id;
 };
@@ -21,12 +23,12 @@ struct metrics_text {
 enum { METRICS_LABELS_BYTES_MAX = 1024 };
 void metrics_label(const struct metrics_text *metrics, const char *word, const char *name,
                    char labels[METRICS_LABELS_BYTES_MAX]);
-/* The line in front of a family's samples; of a counter without _total. */
+/* The lines in front of a family's samples; of a counter without _total. */
 void metrics_add_type(const struct metrics_text *metrics, const char *family, const char *type);
+/* A family of one sample. */
+void metrics_add_gauge(const struct metrics_text *metrics, const char *family, double value);
 /* Totals and errors of the run. */
 void metrics_add_counters(const struct metrics_text *metrics, const struct counters *counters);
 /* Percentiles and the count; labels: as between braces, without the quantile. */
 void metrics_add_summary(const struct metrics_text *metrics, const char *family, const char *labels,
                          const struct histogram *histogram);
-/* dummyload_latency_seconds of each kind, and how many of their samples are censored. */
-void metrics_add_latencies(const struct metrics_text *metrics, const struct histogram *latency);
