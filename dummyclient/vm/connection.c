@@ -100,7 +100,7 @@ static void vm_connection__tear_down(struct vm *vm, int64_t now_ns)
 
 static void vm_connection__start_lanes(struct vm *vm, int64_t now_ns)
 {
-    if (!vm->behavior->has_loop) {
+    if (!vm->behavior->has_loop || !vm_may_begin(vm)) {
         return;
     }
     vm->idle_head = VM_INDEX_NONE;
@@ -342,6 +342,7 @@ void vm_on_connected(struct vm *vm, int64_t now_ns)
     vm->tries = 0;
     vm->connected_ns = now_ns;
     vm->receives = true;
+    vm->parting = false;
     if (vm->program->numbers) {
         *vm_numbered_count(vm) = 0;
     }

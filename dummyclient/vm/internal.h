@@ -26,6 +26,13 @@ static inline void vm_fail(struct vm *vm, uint32_t step)
     vm->failed_step = step;
 }
 
+/* May a pass begin? Not on a connection that the server is about to end: what is sent there is
+ * answered by nobody. The connection that follows has it. */
+static inline bool vm_may_begin(const struct vm *vm)
+{
+    return !vm->parting || vm->behavior->loop_opens;
+}
+
 /* --- lane.c */
 
 /* The values of the body of the lane's last message; and the current values of ${...}. */

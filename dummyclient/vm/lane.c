@@ -201,7 +201,7 @@ static bool vm_lane__end(struct vm *vm, struct vm_lane *lane, int64_t now_ns)
     int64_t base_ns = vm_due_base_ns(lane);
     vm_lane__end_pass(vm, lane, lane->done_ns > base_ns ? lane->done_ns : base_ns, true);
     bool has_rows = vm_lane_check_rows(vm, lane);
-    if (!vm->closed_loop || vm->stopping || !has_rows) {
+    if (!vm->closed_loop || vm->stopping || !has_rows || !vm_may_begin(vm)) {
         vm_lane__idle(vm, lane);
         return false;
     }

@@ -121,6 +121,7 @@ struct vm {
     bool asides_open;
     bool ready_given;
     bool receives;
+    bool started; /* closed loop: from t0 on */
 
     int64_t wall_offset_ns;
     int64_t run_clock_offset_ns;
@@ -146,8 +147,8 @@ struct vm {
     uint8_t link;
     uint8_t pending;
     bool closed_loop : 1;
-    bool started : 1;
     bool stopping : 1;
+    bool parting : 1; /* the server has said that it ends this connection behind a message */
     bool cut : 1;
     bool buried : 1; /* there are tombstones, or were on this connection */
     bool raw : 1;    /* the target's framing is raw */

@@ -399,6 +399,7 @@ void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, i
     if (vm->traced) {
         vm_trace_received(vm, frame, received_ns);
     }
+    vm->parting = vm->parting || frame->closes;
     do {
         uint32_t taken_bytes = rest.body_bytes;
         bool late = false;
@@ -472,7 +473,7 @@ bool vm_is_out(const struct vm *vm)
 bool vm_has_free_lane(const struct vm *vm)
 {
     return vm->phase == VM_PHASE_LOOP && vm->idle_head != VM_INDEX_NONE && !vm->stopping &&
-           vm->joining_count == 0 &&
+           vm->joining_count == 0 && vm_may_begin(vm) &&
            (vm->link == VM_LINK_OPEN ||
             (vm->behavior->loop_opens && (vm->link == VM_LINK_CLOSED || vm->link == VM_LINK_HALF)));
 }

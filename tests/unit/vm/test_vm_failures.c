@@ -206,6 +206,39 @@ static void test_the_next_connection_owes_nothing(void **state)
     assert_int_equal(bench_last()->sent_ns, 30 * MS);
 }
 
+/* As HTTP's Connection: close. The pass that would have begun there begins on the next one. */
+static void test_no_pass_begins_behind_the_last_message(void **state)
+{
+    (void)state;
+    for (int closed_loop = 0; closed_loop < 2; closed_loop++) {
+        bench_open(closed_loop ? "" : "'rate': '1/s'",
+                   "'on_close': 'expected', 'on_disconnect': 'reconnect', 'loop': [ " ASK("") " ]",
+                   closed_loop);
+        bench_ready();
+        if (closed_loop) {
+            vm_on_start(bench.vm, 3 * MS);
+        } else {
+            vm_on_arrival(bench.vm, 3 * MS, 3 * MS, 3 * MS);
+        }
+        bench_send(3 * MS);
+        bench_receive_last(4 * MS, 1, "ok", 2);
+        bench_nothing(4 * MS);
+        assert_int_equal(bench.started_count, 1);
+        assert_false(vm_has_free_lane(bench.vm));
+        assert_true(vm_on_closed(bench.vm, 5 * MS));
+        bench_take(5 * MS, VM_ACTION_CONNECT);
+        vm_on_connected(bench.vm, 6 * MS);
+        if (closed_loop) {
+            bench_send(6 * MS);
+            assert_int_equal(bench.started_count, 2);
+        } else {
+            assert_true(vm_has_free_lane(bench.vm));
+        }
+        assert_int_equal(bench.requests_count, 1);
+        bench_close(NULL);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, bench_close)
@@ -220,6 +253,7 @@ int main(void)
         TEST(test_a_close_that_is_expected_may_end_the_connection),
         TEST(test_a_loop_that_connects_waits_for_its_next_pass),
         TEST(test_the_next_connection_owes_nothing),
+        TEST(test_no_pass_begins_behind_the_last_message),
     };
     return cmocka_run_group_tests_name("vm failures", tests, NULL, NULL);
 }

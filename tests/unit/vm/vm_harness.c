@@ -213,7 +213,8 @@ void bench_nothing(int64_t now_ns)
     assert_false(vm_next(bench.vm, now_ns, &action));
 }
 
-void bench_receive(int64_t now_ns, uint32_t id, const void *body, uint32_t bytes)
+static void bench__receive(int64_t now_ns, uint32_t id, const void *body, uint32_t bytes,
+                           bool closes)
 {
     const struct framing *framing = bench.program->targets[vm_target(bench.vm)].framing;
     uint8_t buffer[BENCH_MESSAGE_BYTES_MAX];
@@ -226,7 +227,18 @@ void bench_receive(int64_t now_ns, uint32_t id, const void *body, uint32_t bytes
     struct frame frame;
     size_t needed = 0;
     assert_int_equal(frame_decode(framing, buffer, at, &frame, &needed), FRAME_COMPLETE);
+    frame.closes = closes;
     vm_on_message(bench.vm, &frame, now_ns - 1, now_ns);
+}
+
+void bench_receive(int64_t now_ns, uint32_t id, const void *body, uint32_t bytes)
+{
+    bench__receive(now_ns, id, body, bytes, false);
+}
+
+void bench_receive_last(int64_t now_ns, uint32_t id, const void *body, uint32_t bytes)
+{
+    bench__receive(now_ns, id, body, bytes, true);
 }
 
 void bench_echo(int64_t now_ns)

@@ -78,6 +78,8 @@ struct bench_state {
 void bench_reach(const struct bench_state *state, const char *members);
 /* A whole message from the server. */
 void bench_receive(int64_t now_ns, uint32_t id, const void *body, uint32_t bytes);
+/* The same, of a server that ends the connection behind it. */
+void bench_receive_last(int64_t now_ns, uint32_t id, const void *body, uint32_t bytes);
 /* The message sent last comes back. */
 void bench_echo(int64_t now_ns);
 /* Connected and ready at 2 ms; closed loops are not yet started. */
