@@ -13,6 +13,7 @@
 #include "report/ending.h"
 #include "report/outputs.h"
 #include "show/feed.h"
+#include "starter/source.h"
 #include "system/host.h"
 #include "system/stop.h"
 #include "trace/trace_output.h"
@@ -55,8 +56,7 @@ static void client__report(void *context, const char *line)
 static void client__check_scenario(const struct options *options, struct client__mistakes *mistakes)
 {
     if (options->scenario_path != NULL) {
-        scenario_destroy(scenario_load(options->scenario_path, NULL, options->variables,
-                                       options->variables_count, client__report, mistakes));
+        scenario_destroy(source_load(options, NULL, client__report, mistakes));
     }
 }
 
@@ -357,6 +357,9 @@ static int client__prepare(struct options *options, struct plan *plan, int argc,
     if (!options_parse(options, argc, argv, client__report, mistakes)) {
         client__check_scenario(options, mistakes);
         code = EXIT_USAGE;
+    } else if (options->mode == OPTIONS_PRINT) {
+        bool printed = mistakes->silent || source_print(options, stdout, client__report, mistakes);
+        return printed ? EXIT_OK : EXIT_USAGE;
     } else if (options->mode != OPTIONS_RUN && options->mode != OPTIONS_CHECK) {
         return EXIT_OK;
     }

@@ -179,7 +179,8 @@ const FOLDERS = [
   'server/reporting', 'server/example', 'server/program',
   'dummyclient/scenario/json', 'dummyclient/scenario', 'dummyclient/scenario/parse',
   'dummyclient/program', 'dummyclient/trace', 'dummyclient/vm', 'dummyclient/options',
-  'dummyclient/pacing', 'dummyclient/figures', 'dummyclient/plan', 'dummyclient/show',
+  'dummyclient/starter', 'dummyclient/pacing', 'dummyclient/figures', 'dummyclient/plan',
+  'dummyclient/show',
   'dummyclient/play', 'dummyclient/fleet', 'dummyclient/conduct', 'dummyclient/judge',
   'dummyclient/report', 'dummyclient', 'dummyclient/mpi',
 ];

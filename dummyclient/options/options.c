@@ -125,6 +125,9 @@ static const struct option_row OPTIONS_ROWS[] = {
     {"target", 0, "HOST:PORT", OPTION_LIST, LIST_AT(targets),
      .help = "the same in one; repeat it to spread the connections;\n"
              "NAME=HOST:PORT for a target with a name"},
+    {"send", 0, "TEXT", OPTION_TEXT, AT(send),
+     .help = "what the server of a URL is sent: a line (tcp, tls), the message\n"
+             "(ws), the command (redis) or the body of a POST (http)"},
     {"duet", 0, "A,B", OPTION_TEXT, AT(duet),
      .help = "two servers (HOST:PORT,HOST:PORT) at the same time, each with the\n"
              "whole load: every connection and arrival exists once for a and\n"
@@ -204,6 +207,8 @@ static const struct option_row OPTIONS_ROWS[] = {
     {.help = "\nOther"},
     {"check", 0, NULL, OPTION_MODE, AT(mode), .low = OPTIONS_CHECK,
      .help = "validate and print the plan, connect to nothing"},
+    {"print-scenario", 0, NULL, OPTION_MODE, AT(mode), .low = OPTIONS_PRINT,
+     .help = "print the scenario, such as one that is made of a URL"},
     {"trace", 0, "N[:FILE]", OPTION_CALL, .set = options__trace,
      .help = "every message of connection N (from 0), and what became of it,\n"
              "to FILE or, without the live screen, to standard error; N may be\n"
@@ -227,7 +232,7 @@ static const struct option_row OPTIONS_ROWS[] = {
 /* clang-format off */
 static const struct option_habit OPTIONS_HABITS[] = {
     {"rps qps tps R throughput requests-per-second arrival-rate", "rate", NULL},
-    {"concurrency users vus clients conns concurrent u", "connections", NULL},
+    {"concurrency users vus clients conns concurrent", "connections", NULL},
     {"time timelimit time-limit run-time runtime length z", "duration", NULL},
     {"n N i requests iterations num count loops", "duration",
      "A run ends by time, not after a number of requests"},
@@ -247,17 +252,25 @@ static const struct option_habit OPTIONS_HABITS[] = {
     {"env e var param", "set", NULL},
     {"V", "version", NULL},
     {"silent", "quiet", NULL},
-    {"s f file script config scenario", NULL,
-     "the scenario is a word without an option: dummyclient scenario.json"},
+    {"s f file script config scenario url uri u U", NULL,
+     "the scenario, or a URL, is a word without an option: dummyclient scenario.json"},
+    {"body data payload m message", "send", NULL},
 };
 /* clang-format on */
 
 static const struct option_table OPTIONS_TABLE = {
     .about = OPTIONS_ABOUT,
     .summary = "plays a scenario against a TCP server and measures it",
-    .usage = "dummyclient [options] SCENARIO.json\n"
+    .usage = "dummyclient [options] SCENARIO.json | URL | -\n"
              "\n"
-             "  dummyclient scenarios/echo.json --connections 5000 --rate 20000 --duration 30s",
+             "  dummyclient scenarios/echo.json --connections 5000 --rate 20000 --duration 30s\n"
+             "  dummyclient redis://127.0.0.1:6379\n"
+             "  dummyclient http://127.0.0.1:8080/path --rate 500\n"
+             "  dummyclient tcp://127.0.0.1:7000 --send PING\n"
+             "\n"
+             "A URL (redis, rediss, http, https, ws, wss, tcp, tls) plays a scenario that is made\n"
+             "of it: 50 connections, 10 s, a closed loop unless --rate is given. - reads the\n"
+             "scenario from standard input.",
     .notes =
         "T is a number with its unit: 500ms, 30s, 5m, 1h.\n"
         "\n"
@@ -331,7 +344,8 @@ bool options_parse(struct options *options, int argc, char **argv,
     bool unclear = words.unclear || options->set_refused;
     if (words.count == 0 && !unclear) {
         mistakes_report(&mistakes, OPTIONS_ABOUT,
-                        "no scenario given; try: dummyclient scenarios/echo.json");
+                        "no scenario given; try: dummyclient scenarios/echo.json, dummyclient "
+                        "redis://127.0.0.1:6379, or dummyclient init to make one");
     } else if (words.count > 0 && words.words[0][0] == '\0' && !unclear) {
         mistakes_report(&mistakes, OPTIONS_ABOUT,
                         "the name of the scenario is empty (a variable that is not set?)");

@@ -28,6 +28,7 @@ enum {
 enum options_mode {
     OPTIONS_RUN,
     OPTIONS_CHECK,
+    OPTIONS_PRINT,
     OPTIONS_HELP,
     OPTIONS_VERSION,
     OPTIONS_LIST_OPTIONS
@@ -36,7 +37,8 @@ enum options_mode {
 /* A value that may have been left out is negative (numbers) or NULL (texts) then. */
 struct options {
     enum options_mode mode;
-    const char *scenario_path;
+    const char *scenario_path; /* or "-", or a URL: starter/source.h */
+    const char *send;          /* to the server of a URL */
     const char *codec_path;
     bool tls; /* of targets that say nothing about it */
     bool insecure;

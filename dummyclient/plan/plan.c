@@ -1,6 +1,7 @@
 #include "plan/internal.h"
 
 #include "core/clock.h"
+#include "starter/source.h"
 #include "system/host.h"
 #include "system/thread.h"
 #include "text/units.h"
@@ -373,8 +374,7 @@ bool plan_open(struct plan *plan, const struct options *options,
     struct mistakes mistakes = {.report = report, .context = context};
     *plan = (struct plan){.options = options, .sides = options->duet != NULL ? PLAN_DUET_SIDES : 1};
     bool loaded = plan_codec_load(&plan->codec, options->codec_path, &mistakes);
-    plan->scenario = scenario_load(options->scenario_path, plan_codec_table(&plan->codec),
-                                   options->variables, options->variables_count, report, context);
+    plan->scenario = source_load(options, plan_codec_table(&plan->codec), report, context);
     if (plan->scenario == NULL) {
         plan__check_addresses(plan, &mistakes);
         plan_close(plan);

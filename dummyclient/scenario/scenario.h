@@ -156,6 +156,7 @@ struct scenario *scenario_load(const char *path, const struct dummyload_codec *c
                                void (*report)(void *context, const char *line), void *context);
 /* The same with the text of the file in memory: bytes of it, and a NUL behind them. */
 struct scenario *scenario_read(const char *path, const char *text, size_t bytes,
+                               const struct dummyload_codec *codec,
                                const struct scenario_variable *variables, uint32_t variables_count,
                                void (*report)(void *context, const char *line), void *context);
 void scenario_destroy(struct scenario *scenario);

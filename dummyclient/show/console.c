@@ -20,6 +20,8 @@ enum {
 
 static const int64_t CONSOLE_TERMINAL_EVERY_NS = 1 * NS_PER_S;
 static const int64_t CONSOLE_LOG_EVERY_NS = 5 * NS_PER_S;
+/* Whoever starts a run wants to see soon that it does what was meant. */
+static const int64_t CONSOLE_LOG_FIRST_NS = 2 * NS_PER_S;
 
 /* What is to be drawn. It becomes text only when it is written, for the terminal's size then. */
 struct console__frame {
@@ -259,7 +261,9 @@ void console_tick(struct console *console, enum run_phase phase, int64_t run_ns,
                   const struct live_view *view, int64_t now_ns)
 {
     static struct console__frame frame; /* large; of the supervisor's thread */
-    int64_t every_ns = console->terminal ? CONSOLE_TERMINAL_EVERY_NS : CONSOLE_LOG_EVERY_NS;
+    int64_t every_ns = console->terminal       ? CONSOLE_TERMINAL_EVERY_NS
+                       : console->printed_once ? CONSOLE_LOG_EVERY_NS
+                                               : CONSOLE_LOG_FIRST_NS;
     int64_t passed_ns = now_ns - console->printed_ns;
     if (!console->enabled || passed_ns < every_ns || phase == PHASE_ENDED) {
         return;
@@ -285,6 +289,7 @@ void console_tick(struct console *console, enum run_phase phase, int64_t run_ns,
     }
     console->before = *view;
     console->printed_ns = now_ns;
+    console->printed_once = true;
 }
 
 void console_close(struct console *console, int64_t within_ns)

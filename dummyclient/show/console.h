@@ -16,6 +16,7 @@ struct console {
     const char *keys; /* what keys do, for the screen's last line; NULL: none do anything */
     int64_t origin_ns;
     int64_t printed_ns;
+    bool printed_once;
     struct live_view before; /* as of the last screen or line */
     struct screen_history history;
     struct outlet *outlet;

@@ -24,7 +24,7 @@ int main(int argc, char **argv)
     }
     while (fgets(line, JUDGE_LINE_BYTES_MAX, stdin) != NULL) {
         struct scenario *scenario =
-            scenario_read(argv[1], line, strlen(line), NULL, 0, judge__report, NULL);
+            scenario_read(argv[1], line, strlen(line), NULL, NULL, 0, judge__report, NULL);
         scenario_destroy(scenario);
         puts("");
     }

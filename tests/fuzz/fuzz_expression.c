@@ -73,7 +73,7 @@ static void scenario__play(const char *text, size_t bytes, uint64_t seed)
     struct error error = {""};
     int lines = 0;
     struct scenario *scenario =
-        scenario_read("e.json", text, bytes, variables, seed & 0x80 ? 2 : 0, report, &lines);
+        scenario_read("e.json", text, bytes, NULL, variables, seed & 0x80 ? 2 : 0, report, &lines);
     must((scenario == NULL) == (lines > 0));
     struct program *program = scenario != NULL ? program_compile(scenario, &error) : NULL;
     if (program != NULL) {

@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(text != NULL);
     memcpy(text, data, size);
     text[size] = '\0';
-    struct scenario *scenario = scenario_read("f.json", text, size, NULL, 0, report, &lines);
+    struct scenario *scenario = scenario_read("f.json", text, size, NULL, NULL, 0, report, &lines);
     must((scenario == NULL) == (lines > 0));
     free(text);
     if (scenario == NULL) {

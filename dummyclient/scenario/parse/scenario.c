@@ -133,12 +133,10 @@ static void scenario__fill(struct parse *parse, struct scenario_tree *tree, cons
     reader_finish(reader);
 }
 
-static struct scenario *scenario__read(const char *path, const char *text, size_t bytes,
-                                       const struct dummyload_codec *codec,
-                                       const struct scenario_variable *variables,
-                                       uint32_t variables_count,
-                                       void (*report)(void *context, const char *line),
-                                       void *context)
+struct scenario *scenario_read(const char *path, const char *text, size_t bytes,
+                               const struct dummyload_codec *codec,
+                               const struct scenario_variable *variables, uint32_t variables_count,
+                               void (*report)(void *context, const char *line), void *context)
 {
     struct scenario_tree *tree = calloc(1, sizeof *tree);
     struct parse *parse = calloc(1, sizeof *parse);
@@ -178,16 +176,9 @@ struct scenario *scenario_load(const char *path, const struct dummyload_codec *c
         return NULL;
     }
     struct scenario *scenario =
-        scenario__read(path, text, bytes, codec, variables, variables_count, report, context);
+        scenario_read(path, text, bytes, codec, variables, variables_count, report, context);
     free(text);
     return scenario;
-}
-
-struct scenario *scenario_read(const char *path, const char *text, size_t bytes,
-                               const struct scenario_variable *variables, uint32_t variables_count,
-                               void (*report)(void *context, const char *line), void *context)
-{
-    return scenario__read(path, text, bytes, NULL, variables, variables_count, report, context);
 }
 
 void scenario_destroy(struct scenario *scenario)

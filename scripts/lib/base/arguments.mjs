@@ -13,9 +13,10 @@ export const CLIENT_VALUES = new Set(['--host', '--port', '--target', '--duet', 
   '--connect-rate', '--connect-timeout', '--rate', '--rate-per-connection', '--duration',
   '--warmup', '--threads', '--seed', '--set', '--source', '--out', '--ndjson', '--run-id',
   '--openmetrics', '--threshold', '--io', '--spin', '--codec', '--trace', '--tls-ca', '--listen',
-  '--listen-token']);
-export const CLIENT_FLAGS = new Set(['--no-strict', '--check', '--busy-poll', '--quiet',
-  '--no-progress', '--screen', '--list-options', '--version', '--help', '--tls', '--insecure']);
+  '--listen-token', '--send']);
+export const CLIENT_FLAGS = new Set(['--no-strict', '--check', '--print-scenario', '--busy-poll',
+  '--quiet', '--no-progress', '--screen', '--list-options', '--version', '--help', '--tls',
+  '--insecure']);
 
 /** Refuses the value of an option that is empty, as an unset variable makes it: it would be taken
  *  as not given. */

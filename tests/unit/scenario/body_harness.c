@@ -24,7 +24,7 @@ struct scenario *body_load(const char *framing, const char *body)
         *at = (char)(*at == '\'' ? '"' : *at);
     }
     struct scenario *scenario =
-        scenario_read("body.json", text, (size_t)written, variables,
+        scenario_read("body.json", text, (size_t)written, NULL, variables,
                       strstr(body, "given") != NULL ? 1 : 0, body_told, NULL);
     assert_non_null(scenario);
     return scenario;

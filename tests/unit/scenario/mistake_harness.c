@@ -19,7 +19,7 @@ void load(const char *text, size_t bytes)
     static const struct scenario_variable variables[] = {{"room", "1"}};
     bool uses = strstr(text, "room") != NULL || strstr(text, "rom}") != NULL;
     struct scenario *scenario =
-        scenario_read(MISTAKE_PATH, copy, bytes, variables, uses ? 1 : 0, report, NULL);
+        scenario_read(MISTAKE_PATH, copy, bytes, NULL, variables, uses ? 1 : 0, report, NULL);
     free(copy);
     if (scenario != NULL) {
         scenario_destroy(scenario);

@@ -306,7 +306,7 @@ static void test_the_number_of_a_cell_in_json(void **state)
     assert_true(fputs(cells, file) >= 0);
     assert_int_equal(fclose(file), 0);
     struct scenario *scenario =
-        scenario_read("body.json", text, sizeof text - 1, NULL, 0, body_told, NULL);
+        scenario_read("body.json", text, sizeof text - 1, NULL, NULL, 0, body_told, NULL);
     remove("test_body.csv");
     assert_non_null(scenario);
     const struct body *body = &scenario->behaviors[0].loop->send.body;

@@ -29,7 +29,7 @@ static struct scenario *read_right(const char *quoted)
     }
     told.count = 0;
     struct scenario *scenario =
-        scenario_read(MISTAKE_PATH, text, strlen(text), NULL, 0, report, NULL);
+        scenario_read(MISTAKE_PATH, text, strlen(text), NULL, NULL, 0, report, NULL);
     if (scenario == NULL) {
         fail_msg("%s", told.lines[0]);
     }

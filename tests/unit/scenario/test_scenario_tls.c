@@ -19,7 +19,7 @@ static struct scenario *read_right(const char *quoted)
     }
     told.count = 0;
     struct scenario *scenario =
-        scenario_read("folder/s.json", text, strlen(text), NULL, 0, report, NULL);
+        scenario_read("folder/s.json", text, strlen(text), NULL, NULL, 0, report, NULL);
     if (scenario == NULL) {
         fail_msg("%s", told.lines[0]);
     }

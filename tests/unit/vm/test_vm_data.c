@@ -364,7 +364,7 @@ static void test_misspelled_names_are_told_with_the_right_ones(void **state)
             "\"loop\": [ { \"send\": { \"id\": 1, \"body\": { \"text\": \"%s\" } } } ] } ] }",
             texts[i][0]);
         told.text[0] = '\0';
-        assert_null(scenario_read("x.json", text, strlen(text), NULL, 0, keep, NULL));
+        assert_null(scenario_read("x.json", text, strlen(text), NULL, NULL, 0, keep, NULL));
         if (strstr(told.text, texts[i][1]) == NULL) {
             fail_msg("\"%s\" does not say \"%s\"", told.text, texts[i][1]);
         }

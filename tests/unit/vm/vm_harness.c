@@ -91,7 +91,7 @@ struct scenario *bench_load(const char *text)
         json[i] = (char)(text[i] == '\'' ? '"' : text[i]);
     }
     struct scenario *scenario =
-        scenario_read("bench.json", json, bytes, NULL, 0, bench__report, NULL);
+        scenario_read("bench.json", json, bytes, NULL, NULL, 0, bench__report, NULL);
     free(json);
     return scenario;
 }

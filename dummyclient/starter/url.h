@@ -1,0 +1,15 @@
+/* A server as a URL: redis://HOST:PORT, http://HOST/path ... The schemes are those of the kinds
+ * (starter.h).
+ *
+ * Pure; control plane. */
+#pragma once
+
+#include "starter/starter.h"
+
+/* Does the word begin as a URL does? (A drive of Windows does not.) */
+bool url_is(const char *word);
+/* Into starter, whose other values are the defaults of the kind. False, with what is wrong; a
+ * password that the URL has is not repeated there. */
+bool url_read(const char *url, struct starter *starter, struct error *error);
+/* HOST or HOST:PORT alone: where its port is not 0 already, it may be left out. */
+bool url_read_address(const char *text, struct starter *starter, struct error *error);
