@@ -2,12 +2,14 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { clientValues, commandLine, commandText, durationMs, MANY_RUNS_REFUSED,
+import { clientValues, commandLine, durationMs, MANY_RUNS_REFUSED,
   refuseServerConditions } from './lib/base/arguments.mjs';
+import { callAgain, interruptedText } from './lib/base/again.mjs';
 import { readJson, writeWholeFile } from './lib/base/file.mjs';
 import { formatChange } from './lib/base/format.mjs';
-import { ON_WINDOWS, runFolder, SCRIPTS, shown } from './lib/base/paths.mjs';
+import { runFolder, shown } from './lib/base/paths.mjs';
 import { Failure, runCommand, watchInterrupts } from './lib/base/process.mjs';
+import { openProgress } from './lib/base/progress.mjs';
 import { buildPair } from './lib/building/build.mjs';
 import { addWorktree, buildCommit, readHistory, removeWorktree } from './lib/building/history.mjs';
 import { bisect, playPairOf } from './lib/judging/bisect.mjs';
@@ -78,12 +80,13 @@ function readArguments(argv) {
 }
 
 /** Where the commits of this call are, and how they are built and started. */
-function makeCommits(given, folder, watch, say) {
+function makeCommits(given, folder, watch, { say, bar }) {
   const place = (sha) => path.join(folder, 'commits', sha.slice(0, 12));
   return { isThere: (sha) => fs.existsSync(place(sha)),
     server: (sha) => ({ command: given.server, cwd: place(sha) }),
     async build(sha) {
       say(`building ${sha.slice(0, 12)} ...`);
+      bar.begin(`building ${sha.slice(0, 12)}`);
       await addWorktree(given.repo, place(sha), sha);
       return buildCommit(given.build, place(sha), { log: `${place(sha)}.log`, time_ms: BUILD_MS,
         onProgram: watch });
@@ -95,8 +98,8 @@ function makeCommits(given, folder, watch, say) {
 }
 
 /** A line per pair: what it said, and what is left. */
-function makeTellers(say, count) {
-  const line = (commit, index, text) => say(`${`${index}/${count}`.padStart(7)}  ` +
+function makeTellers(bar, count) {
+  const line = (commit, index, text) => bar.end(`${`${index}/${count}`.padStart(7)}  ` +
     `${commit.sha.slice(0, 12)}  ${text}`);
   return { skip: (commit, index, why) => line(commit, index, `skipped: ${why}`),
     tell(step, commit, index, pair) {
@@ -109,10 +112,6 @@ function makeTellers(say, count) {
         : state === null && more ? `  about ${more} more to know whether the ends differ` : '';
       line(commit, index, `pair ${String(pairs).padStart(2)}  ${found}${left}`);
     } };
-}
-
-function repeatText(argv) {
-  return commandText([shown(path.join(SCRIPTS, ON_WINDOWS ? 'bisect.cmd' : 'bisect')), ...argv]);
 }
 
 /** Everything that decides what is played: a folder of another question is refused. */
@@ -133,22 +132,24 @@ async function main(argv) {
   say(`${commits.length} commits (first parents only) from ${history.good.slice(0, 12)} to ` +
     `${history.bad.slice(0, 12)}, into ${shown(folder)}`);
   const { stopped, watch } = watchInterrupts();
-  const work = makeCommits(given, folder, watch, say);
   const until_ms = Date.now() + given.max_ms;
+  const bar = openProgress({ say, until_ms });
+  const work = makeCommits(given, folder, watch, { say, bar });
   const play = { folder, scenario: given.scenario, args: given.client, metric: given.metric,
-    duet: given.duet, good: history.good, server: work.server, until_ms, say, onClient: watch,
-    stopped };
+    duet: given.duet, good: history.good, server: work.server, until_ms, say, bar,
+    onClient: watch, stopped };
   const outcome = await bisect({ file: path.join(folder, 'bisect.json'),
     asked: askedOf(given, history), good: history.good, commits, step_ms: given.step_ms,
     options: { alpha: given.alpha, effect: given.effect },
     over: () => Date.now() > until_ms, stopped, build: work.build, isThere: work.isThere,
     play: (commit, number) => playPairOf(play, commit, number),
-    ...makeTellers(say, commits.length) });
+    ...makeTellers(bar, commits.length) }).finally(bar.close);
   if (outcome === null) {
-    say(`interrupted: scripts/bisect ... --out ${shown(folder)} continues from here`);
+    say(interruptedText('bisect', argv, folder));
     return 130;
   }
-  return finish(given, { history, folder, outcome, repeat: repeatText(argv), work, say });
+  return finish(given, { history, folder, outcome, repeat: callAgain('bisect', argv, given.out),
+    work, say });
 }
 
 async function finish(given, { history, folder, outcome, repeat, work, say }) {

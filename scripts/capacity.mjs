@@ -15,6 +15,7 @@ import { makeCapacityPage } from './lib/drawing/page/capacity.mjs';
 import { ROOT, runFolder, shown } from './lib/base/paths.mjs';
 import { playRun } from './lib/playing/play.mjs';
 import { runCommand, Failure, watchInterrupts } from './lib/base/process.mjs';
+import { withBar } from './lib/base/progress.mjs';
 import { writeCharts } from './lib/drawing/charts/svg.mjs';
 import { parseThreshold } from './lib/results/threshold.mjs';
 
@@ -102,11 +103,12 @@ function writeResults(given, folder, outcome, name) {
 }
 
 /** One step of the search: a run in its own folder. */
-function makeStep(given, folder, say, interrupts) {
+function makeStep(given, folder, bar, interrupts) {
   let number = 0;
   return async (level, phase) => {
     number += 1;
     const target = path.join(folder, `${String(number).padStart(2, '0')}-${level}`);
+    bar.begin(`${phase} ${loadText(given, level)}`);
     const option = given.vary === 'rate' ? '--rate' : '--connections';
     const played = await playRun({ server: { command: given.server }, scenario: given.scenario,
       folder: target, runId: `capacity-${number}-${Date.now().toString(36)}`,
@@ -116,7 +118,7 @@ function makeStep(given, folder, say, interrupts) {
     if (played.code === 2) throw new Failure(played.said.split('\n').at(-1), 2);
     const judged = { ...stepFigures(played), ...judgeStep(played, given), folder: target };
     const load = loadText(given, level).padStart(20);
-    say(`${String(number).padStart(3)}  ${phase.padEnd(8)} ${load}  ` +
+    bar.end(`${String(number).padStart(3)}  ${phase.padEnd(8)} ${load}  ` +
       `p50 ${formatNs(judged.p50).padStart(8)}  p99 ${formatNs(judged.p99).padStart(8)}  ` +
       stepSentence(judged));
     return judged;
@@ -135,9 +137,10 @@ async function main(argv) {
   const folder = runFolder('capacity', given.out);
   const interrupts = watchInterrupts();
   const until_ms = Date.now() + given.max_ms;
-  const outcome = await searchCapacity(makeStep(given, folder, say, interrupts),
-    { from: given.from, most: given.most, precision: given.precision, confirm: given.confirm,
-      over: () => Date.now() > until_ms });
+  const outcome = await withBar({ say, until_ms }, {}, ({ bar }) =>
+    searchCapacity(makeStep(given, folder, bar, interrupts), { from: given.from, most: given.most,
+      precision: given.precision, confirm: given.confirm, over: () => Date.now() > until_ms,
+      foresee: bar.foresee }));
   outcome.vary = given.vary;
   outcome.until = given.until.map(({ expr }) => expr).join(' and ');
   outcome.conditions = given.until;

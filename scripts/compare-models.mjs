@@ -14,6 +14,7 @@ import { playModel, listModels } from './lib/models/play.mjs';
 import { chartsBody, wrapPage, table, verdict } from './lib/drawing/page/page.mjs';
 import { ON_WINDOWS, ROOT, runFolder, shown } from './lib/base/paths.mjs';
 import { runCommand, Failure, watchInterrupts } from './lib/base/process.mjs';
+import { withBar } from './lib/base/progress.mjs';
 import { writeCharts } from './lib/drawing/charts/svg.mjs';
 import { endWine } from './lib/building/wine.mjs';
 
@@ -216,7 +217,7 @@ function writeResults(folder, outcome) {
   writeCharts(folder, MODELS_CHARTS, outcome);
 }
 
-async function playRuns(given, models, points, folder, { say, stopped, onClient }) {
+async function playRuns(given, models, points, folder, { say, bar, stopped, onClient }) {
   const scenario = readJson(path.join(ROOT, 'scenarios', SCENARIOS[given.handler]));
   delete scenario.load.stages;
   const order = orderOf(models, points, given.repeats);
@@ -235,24 +236,24 @@ async function playRuns(given, models, points, folder, { say, stopped, onClient 
     const one = { model: model.name, point: point.key, repeat };
     if (missing) {
       runs.push({ ...one, missing });
+      bar.foresee(order.length - index - 1);
       continue;
     }
     const at = `${String(index + 1).padStart(4)}/${order.length}  ${model.name.padEnd(20)}` +
       `${pointText(point).padEnd(26)}`;
+    bar.begin(`${model.name}, ${pointText(point)}`);
     try {
       const figures = await playModel({ ...given, model: model.name, point, scenario,
         folder: path.join(folder, `${point.key}-${model.name}-${repeat + 1}`), onClient });
       runs.push({ ...one, figures });
-      const left_min = (Date.now() - begun_ms) / (index + 1) * (order.length - index - 1) / 6e4;
-      say(`${at}${formatRate(figures.rate_per_s).padStart(10)}  p99 ` +
+      bar.end(`${at}${formatRate(figures.rate_per_s).padStart(10)}  p99 ` +
         `${formatNs(figures.p99_ns).padStart(8)}  CPU/request ` +
-        `${formatNs(figures.cpu_us * 1e3).padStart(8)}${figures.valid ? '' : '  invalid'}` +
-        `  (${Math.ceil(left_min)} min left)`);
+        `${formatNs(figures.cpu_us * 1e3).padStart(8)}${figures.valid ? '' : '  invalid'}`);
     } catch (error) {
       if (!(error instanceof Failure) || stopped()) throw error;
       failed += 1;
       runs.push({ ...one, missing: 'it failed' });
-      say(`${at}failed: ${error.message}`);
+      bar.end(`${at}failed: ${error.message}`);
     }
   }
   return { runs, failed };
@@ -266,8 +267,9 @@ async function main(argv) {
   const folder = runFolder('models', given.out);
   const { stopped, watch } = watchInterrupts();
   const points = pointsOf(given);
-  const { runs, failed } = await playRuns(given, models, points, folder, { say,
-    stopped, onClient: watch });
+  const { runs, failed } = await withBar({ say }, { total: orderOf(models, points,
+    given.repeats).length }, ({ bar }) =>
+    playRuns(given, models, points, folder, { say, bar, stopped, onClient: watch }));
   const wine = given.windows && !ON_WINDOWS;
   if (wine) await endWine();
   const outcome = { machine: `${os.cpus()[0].model}, ${os.cpus().length} CPUs, ${os.type()} ` +

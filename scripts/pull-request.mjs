@@ -6,6 +6,7 @@ import { commandText, ownArguments, splitWords, TEXT } from './lib/base/argument
 import { readJson } from './lib/base/file.mjs';
 import { ON_WINDOWS, runFolder, SCRIPTS, shown } from './lib/base/paths.mjs';
 import { Failure, onInterrupt, Program, runCommand, runOk } from './lib/base/process.mjs';
+import { withBar } from './lib/base/progress.mjs';
 import { buildRevision, findCommit, makeWorktree, removeWorktree } from './lib/ci/revisions.mjs';
 import { annotation, pullRequestOf, setOutput, silencer } from './lib/ci/github.mjs';
 import { tellGithub } from './lib/ci/tell.mjs';
@@ -65,10 +66,13 @@ const CHILD_ENV = { DUMMYLOAD_TOKEN: undefined, DUMMYLOAD_OPTIONS: undefined };
 
 /** Builds both. Returns null, or { code, text } of what nothing can be compared for. */
 async function buildBoth(given, sides, say) {
+  if (!given.build) return null;
   for (const { side, folder, commit } of sides) {
-    if (!given.build) continue;
     say(`building ${side} (${commit.slice(0, 12)}): ${given.build}`);
-    const failed = await buildRevision(folder, given.build, CHILD_ENV);
+    const failed = await withBar({ say }, {}, ({ bar }) => {
+      bar.begin(`building ${side}`);
+      return buildRevision(folder, given.build, CHILD_ENV);
+    });
     const code = side === 'base' ? 3 : 1;
     if (failed) return { code, text: `the ${side} is not built: ${failed}` };
   }

@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { clientValues, commandLine, commandText, durationMs, MANY_RUNS_REFUSED,
+import { clientValues, commandLine, durationMs, MANY_RUNS_REFUSED,
   refuseServerConditions } from './lib/base/arguments.mjs';
 import { buildBaseline } from './lib/building/baseline.mjs';
 import { buildPair } from './lib/building/build.mjs';
@@ -10,8 +10,9 @@ import { ALPHA, readEffect, PRIMARY } from './lib/judging/compare.mjs';
 import { furtherText, verdictMetrics, verdictSummary, verdictTable }
   from './lib/judging/compare_text.mjs';
 import { abstainedText, noteVerdict } from './lib/judging/abstained.mjs';
+import { callAgain, interruptedText } from './lib/base/again.mjs';
 import { writeWholeFile, readJson } from './lib/base/file.mjs';
-import { ON_WINDOWS, RESULTS, ROOT, runFolder, SCRIPTS, shown } from './lib/base/paths.mjs';
+import { RESULTS, ROOT, runFolder, shown } from './lib/base/paths.mjs';
 import { runCommand, Failure, watchInterrupts } from './lib/base/process.mjs';
 import { makeRegressPage } from './lib/drawing/page/regress.mjs';
 import { BLOCKS_TELL } from './lib/judging/sensitivity.mjs';
@@ -200,19 +201,13 @@ async function main(argv) {
   warnOfRepeats(given);
   const judge = await playWays(given.duet, wanted);
   if (!judge) {
-    say(`interrupted: scripts/regress ... --out ${shown(folder)} continues from here`);
+    // Another command's call has its own way to begin again.
+    say(given.repeat ? `interrupted; the same again: ${given.repeat}`
+      : interruptedText('regress', argv, folder));
     return 130;
   }
-  return judgeAll(given, { folder, labels, judge, repeat: given.repeat ?? repeatText(argv) });
-}
-
-/** The same again, into a new folder: in one that has runs already nothing would be played. */
-function repeatText(argv) {
-  const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
-  const at = argv.findIndex((word, i) => i < end && /^--out(=|$)/.test(word));
-  const rest = at < 0 ? argv : argv.filter((_, i) => i !== at &&
-    (i !== at + 1 || argv[at].includes('=')));
-  return commandText([shown(path.join(SCRIPTS, ON_WINDOWS ? 'regress.cmd' : 'regress')), ...rest]);
+  return judgeAll(given, { folder, labels, judge,
+    repeat: given.repeat ?? callAgain('regress', argv) });
 }
 
 function judgeAll(given, { folder, labels, judge, repeat }) {

@@ -71,7 +71,7 @@ test('the commit that doubles the latency is found, interrupted and continued', 
     first.interrupt();
     await first.wait(RUN_TIME_MS);
     assert.equal(first.exitCode, 130, said(first));
-    assert.match(first.stdout, /interrupted: scripts\/bisect \.\.\. --out .* continues from here/);
+    assert.match(first.stdout, /interrupted; to continue: .*bisect --out '.*' --good /);
 
     const second = await bisect(t, args).wait(RUN_TIME_MS * 3);
     assert.doesNotMatch(second.stdout, /8\/8 .*pair {2}1/, 'played again');

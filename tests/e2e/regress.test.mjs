@@ -47,7 +47,8 @@ test('interrupted by Ctrl+C, it continues with the pair that was cut', OPTIONS, 
   first.interrupt();
   await ended(first);
   assert.equal(first.exitCode, 130, said(first));
-  assert.match(first.stdout, /interrupted: scripts\/regress \.\.\. --out .* continues from here/);
+  const [, again] = /interrupted; to continue: (.*)/.exec(first.stdout);
+  assert.ok(/scripts\/regress --out \S+ --a '/.test(again) && again.includes('echo.json'), again);
   const before = ['01-a', '01-b'].map((name) => writtenAt(folder, name));
 
   const second = await ended(regress(t, args));
@@ -219,3 +220,23 @@ for (const tls of [[], ['--tls']]) {
       }
     });
 }
+
+test('on a terminal a bar says what plays, below the lines, and nothing of it is left',
+  { ...OPTIONS, skip: OPTIONS.skip ||
+    (spawnSync('script', ['--version']).error && 'no script(1)') }, async (t) => {
+    const words = [process.execPath, path.join(ROOT, 'scripts', 'regress.mjs'), '--a', delayed(1),
+      '--b', delayed(1), '--repeats', '1', '--out', path.join(folderFor(t), 'out'),
+      scenarioFile('echo'), '--', '--connections', '2', '--rate', '20', '--duration', '300ms',
+      '--warmup', '0s', '--no-strict'].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
+    const program = new Program('script', ['-qfec', `stty cols 70 rows 20; ${words.join(' ')}`,
+      '/dev/null'], { env: { TERM: 'xterm', LC_ALL: 'C.UTF-8', CI: '' }, group: true });
+    t.after(() => program.kill());
+    await ended(program);
+    assert.equal(program.exitCode, 3, said(program));
+    assert.match(program.stdout, /\u2588+\u2591+ 5\d% {2}echo pair 1 B {2}about \d+ s left/);
+    // What stands there in the end: the text behind each erasing, but the bars.
+    const left = program.stdout.split('\r\u001b[J').at(-1);
+    assert.doesNotMatch(left, /[\u2588\u2591]/);
+    assert.match(left, /too few repeats/);
+    assert.match(program.stdout, /\[J +1\/2 {2}echo pair 1 A {2}exit \d+\r\n/, 'without a time');
+  });

@@ -35,6 +35,22 @@ test('the knee is found within the precision and confirmed on both sides', async
   }
 });
 
+test('once a load fails, it is foreseen how many steps are left', async () => {
+  for (const knee of [7, 499, 501, 12345, 400000]) {
+    const foreseen = [];
+    const found = await searchCapacity(makeServer(knee),
+      { ...GIVEN, foresee: (steps) => foreseen.push(steps) });
+    assert.equal(foreseen.length, found.steps.length);
+    assert.equal(foreseen[0], null);
+    for (const [i, steps] of foreseen.entries()) {
+      if (steps === null) continue;
+      const left = found.steps.length - i;
+      assert.ok(Math.abs(steps - left) <= 2, `${knee}: ${steps} foreseen, ${left} left`);
+    }
+    assert.ok(foreseen.at(-1) !== null);
+  }
+});
+
 test('a noisy knee still ends, near the truth', async () => {
   for (let seed = 1; seed <= 40; seed++) {
     const found = await searchCapacity(makeServer(10000, { noise: 0.2, seed }), GIVEN);

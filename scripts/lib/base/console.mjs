@@ -4,9 +4,25 @@
 
 import { showLines } from './format.mjs';
 
+let footer = null;
+
+/** What stands below all that is printed (progress.mjs): { hide(), show() }; null: nothing. */
+export function setFooter(one) {
+  footer = one;
+}
+
+/** Hides it while another program prints; returns what shows it again. */
+export function hideFooter() {
+  const hidden = footer;
+  hidden?.hide();
+  return () => hidden?.show();
+}
+
 for (const method of ['log', 'error', 'warn']) {
   const print = console[method].bind(console);
   console[method] = (...texts) => {
+    const show = hideFooter();
     print(...texts.map((text) => (typeof text === 'string' ? showLines(text) : text)));
+    show();
   };
 }

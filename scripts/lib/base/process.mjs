@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
-import './console.mjs';
+import { hideFooter } from './console.mjs';
 import { ON_WINDOWS, programsFolder } from './paths.mjs';
 
 /** Something went wrong that a person can act on: printed as one line, then exit with `code`. */
@@ -93,6 +93,7 @@ export class Program {
     this.gone = null; // { code, signal, at_ms } as soon as it has ended, before its output has
     this.groupLeft = false; // it was a shell, has ended, and its children had not
     this.watchers = [];
+    const showFooter = output === 'show' ? hideFooter() : () => {};
     this.child = spawn(command, args, {
       cwd,
       env: { ...process.env, ...env },
@@ -118,6 +119,7 @@ export class Program {
         this.signal = signal;
         this.error = error;
         running.delete(this);
+        showFooter();
         for (const watcher of this.watchers) watcher();
         resolve(this);
       };

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Bench } from './run.mjs';
+import { readTimes } from './times.mjs';
 import { isPinning } from './players.mjs';
 import { arithmetic } from './arithmetic.mjs';
 import { bisections } from './bisect.mjs';
@@ -26,6 +27,7 @@ import { build } from '../building/build.mjs';
 import { writeWholeFile } from '../base/file.mjs';
 import { RESULTS, makeRunId, shown } from '../base/paths.mjs';
 import { Failure, runCommand } from '../base/process.mjs';
+import { withBar } from '../base/progress.mjs';
 import { prepare } from '../building/setup.mjs';
 import { playTruth } from './truth.mjs';
 import { endWine } from '../building/wine.mjs';
@@ -165,12 +167,20 @@ async function main(argv) {
   say(`${os.cpus()[0].model}, ${os.cpus().length} CPUs, ${os.type()} ${os.release()}, load ` +
     os.loadavg()[0].toFixed(2) + (isPinning() ? '; servers on CPU 0, clients on CPU 1' : ''));
   const page = bench.file('bench.html');
-  for (const name of names) {
-    await playPart(bench, name);
-    // After every part, so that an end in the middle leaves what was measured.
-    writeWholeFile(bench.file('bench.json'), `${JSON.stringify(bench.document(), null, 1)}\n`);
-    fs.writeFileSync(page, makeBenchPage(bench.document()));
-  }
+  const times = readTimes(names, quick);
+  await withBar({ say }, { total: times.total, each_ms: times.known ? 1000 : null },
+    async ({ bar }) => {
+      for (const name of names) {
+        const began_ms = Date.now();
+        bar.begin(name);
+        await playPart(bench, name);
+        bar.end(null, times.of(name));
+        times.keep(name, (Date.now() - began_ms) / 1000);
+        // After every part, so that an end in the middle leaves what was measured.
+        writeWholeFile(bench.file('bench.json'), `${JSON.stringify(bench.document(), null, 1)}\n`);
+        fs.writeFileSync(page, makeBenchPage(bench.document()));
+      }
+    });
   printSummary(bench, page);
   return bench.heldAll && !bench.missing.some((row) => row.goal === '-') ? 0 : 1;
 }

@@ -9,6 +9,7 @@ import { clientWithout, commandLine, durationMs, MANY_RUNS_REFUSED } from '../ba
 import { awaitClient, clientBoundMs, startClient } from '../playing/client.mjs';
 import { ROOT, runFolder, shown } from '../base/paths.mjs';
 import { Failure, runCommand, onInterrupt, sleep } from '../base/process.mjs';
+import { withBar } from '../base/progress.mjs';
 import { reconcile } from '../results/reconcile.mjs';
 import { parseExact } from '../base/json.mjs';
 import { endServer, startServer } from '../playing/server.mjs';
@@ -172,7 +173,10 @@ async function main(argv) {
   await buildPair({ say });
   const folder = runFolder('soak');
   fs.mkdirSync(folder, { recursive: true });
-  const soak = await playSoak({ ...options, folder });
+  const soak = await withBar({ say }, { total: 1, each_ms: options.duration_ms }, ({ bar }) => {
+    bar.begin('the pair, with connections that come and go');
+    return playSoak({ ...options, folder });
+  });
   for (const side of ['client', 'server']) printSide(side, soak.samples[side]);
   const latency = drift(soak.seconds.filter((line) => line.phase === 'running')
     .map((line) => line.response_p99_ns));

@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { ON_WINDOWS, ROOT } from '../base/paths.mjs';
 import { Program, run } from '../base/process.mjs';
+import { withBar } from '../base/progress.mjs';
 import { prepareWine, wineEnv } from '../building/wine.mjs';
 import { caseCounts, failedNames, failureText, readJunit, skipReasons } from './counts.mjs';
 
@@ -47,18 +48,36 @@ async function listTests(args) {
   return JSON.parse(stdout).tests.map(({ name }) => name);
 }
 
+/** How long each test took here on average, in seconds, as ctest keeps it; 1 where it was never
+ *  played. */
+function testWeights(folder, names) {
+  const file = path.join(folder, 'Testing', 'Temporary', 'CTestCostData.txt');
+  const text = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '';
+  const costs = new Map([...text.matchAll(/^(\S+) \d+ ([\d.]+)$/gm)]
+    .map(([, name, seconds]) => [name, Number(seconds)]));
+  return (name) => (names.includes(name) ? Math.max(0.05, costs.get(name) ?? 1) : 0);
+}
+
 /** Plays tests until deadline_ms. Returns those that were played, and the names of those that the
  *  end of the time has cut. */
-async function playTests(suite, folder, args, { jobs, deadline_ms, options }) {
+async function playTests(suite, folder, args, { jobs, deadline_ms, options, bar }) {
   const junit = path.join(folder, 'tests.xml');
   fs.rmSync(junit, { force: true });
   const cut = [];
+  const playing = new Set();
   let rest = '';
   const output = (text) => {
     // ctest writes a line in two halves: before the test, and after it.
     const lines = (rest + text).split('\n');
     rest = lines.pop();
-    for (const line of lines.filter((one) => /Test +#\d+: /.test(one))) {
+    for (const line of lines) {
+      const begins = /^ *Start +\d+: (\S+)/.exec(line)?.[1];
+      if (begins) playing.add(begins);
+      const ends = /Test +#\d+: (\S+)/.exec(line)?.[1];
+      if (begins || ends) bar.begin([suite.what, ...playing].join(' '));
+      if (!ends) continue;
+      playing.delete(ends);
+      bar.end(null, bar.weightOf(ends));
       console.log(line.trimEnd());
       const timedOut = /#\d+: (\S+) .*\*\*\*Timeout/.exec(line)?.[1];
       if (timedOut && Date.now() > deadline_ms - MARGIN_MS - 1000) cut.push(timedOut);
@@ -114,14 +133,20 @@ export async function playSuite(name, folder, { deadline_ms, options }) {
   const suite = SUITES[name];
   const args = ctestArguments(suite, folder, options);
   const names = await listTests(args);
-  const given = { jobs: jobsOf(suite), deadline_ms, options };
+  const weightOf = testWeights(folder, names);
   console.log(`\n== ${suite.what}: ${names.length} programs ==`);
   if (suite.wine) await prepareWine();
   let tests = [];
   // ctest takes a time of day that has passed for one of tomorrow.
   if (names.length && Date.now() < deadline_ms - 2 * MARGIN_MS) {
-    ({ tests } = await playTests(suite, folder, args, given));
-    tests = await playAgainAlone(suite, folder, args, tests, given);
+    const jobs = jobsOf(suite);
+    const total = names.reduce((sum, one) => sum + weightOf(one), 0);
+    tests = await withBar({ until_ms: deadline_ms }, { total,
+      each_ms: 1000 / Math.min(jobs, names.length) }, async ({ bar }) => {
+      const given = { jobs, deadline_ms, options, bar: { ...bar, weightOf } };
+      const played = await playTests(suite, folder, args, given);
+      return playAgainAlone(suite, folder, args, played.tests, given);
+    });
   }
   printOutputs(suite.what, tests, options.verbose);
   const row = { what: suite.what, programs: tests.length, passed: 0, failed: 0, skipped: 0,

@@ -10,6 +10,7 @@ import { failedSide } from './service.mjs';
 import { changeOf, nextStep } from './culprit.mjs';
 import { readJson, writeWholeFile } from '../base/file.mjs';
 import { Failure } from '../base/process.mjs';
+import { partOf } from '../base/progress.mjs';
 import { metricOf } from '../results/metrics.mjs';
 
 const INVALID_MAX = 5;
@@ -54,17 +55,19 @@ const LAST = {
 
 /** Plays one more pair of a commit (of a duet: a block), in folder/runs/COMMIT: { log_ratio,
  *  failed }, { unstarted: why }, { refused: why }, or null when it was stopped or too late. given:
- *  { folder, scenario, args, metric, duet, good, server(sha), until_ms, say, onClient, stopped,
- *  play (for tests) }. */
+ *  { folder, scenario, args, metric, duet, good, server(sha), until_ms, say, bar, onClient,
+ *  stopped, play (for tests) }. */
 export async function playPairOf(given, { sha }, number) {
-  const { folder, scenario, args, metric, server, say, onClient, stopped, play, duet } = given;
+  const { folder, scenario, args, metric, server, say, bar, onClient, stopped, play,
+    duet } = given;
   const runs = path.join(folder, 'runs', sha.slice(0, 12));
   let whole;
   try {
     whole = await (duet ? playDuets : playRegress)({ folder: runs, scenarios: [scenario],
       repeats: number, args, pilot: true, options: {},
       servers: { a: server(given.good), b: server(sha) }, until_ms: given.until_ms, onClient,
-      stopped, play, say: (text) => { if (/^ {8}\S/.test(text)) say(text.split('; ')[0]); } });
+      stopped, play, bar: bar && partOf(bar, sha.slice(0, 12)),
+      say: (text) => { if (/^ {8}\S/.test(text)) say(text.split('; ')[0]); } });
   } catch (error) {
     if (!error.isServerStart) throw error;
     return { unstarted: error.message.split('\n')[0] };

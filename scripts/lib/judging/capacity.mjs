@@ -8,26 +8,39 @@
 const AGAIN_MAX = 2;
 export const LIMITS = { precision: 0.1, confirm: 3, runs_max: 60 };
 
+/** How many more steps it takes, if none is disturbed; null: it still climbs. */
+function stepsLeft({ low, high, steps }, { precision, confirm: wanted }) {
+  if (!high || !low) return null;
+  const gap = Math.log(high / low) / Math.log(1 + precision);
+  // Levels are whole numbers.
+  const halvings = Math.max(0, Math.ceil(Math.log2(Math.min(gap, high - low))));
+  const there = (level) => (halvings ? 1 : steps.filter((step) => step.level === level).length);
+  return halvings + [low, high].reduce((sum, level) =>
+    sum + Math.max(0, wanted - there(level)), 0);
+}
+
 /** Levels are whole numbers: half a connection cannot be tried. */
 function between(low, high) {
   return Math.round(Math.sqrt(low * high));
 }
 
 /** Searches. play(level) -> { pass, reason, limited_by, ... }; given: { from, most, precision,
- *  confirm, runs_max, over() (true when the time is up) }.
+ *  confirm, runs_max, over() (true when the time is up), foresee(steps): about so many more follow,
+ *  the next one included (null: not known) }.
  *
  * Returns { capacity, fails_at, confirmed, unconfirmed, ended, limited_by, reason, steps }.
  * unconfirmed says why the repeats could not confirm it (null: nothing); capacity is the
  * highest level that held (0: none did), fails_at the lowest that did not (null: none was found);
  * limited_by is "server", "generator" or "search" (its own bounds). */
 export async function searchCapacity(play, given) {
-  const options = { ...LIMITS, over: () => false, ...given };
+  const options = { ...LIMITS, over: () => false, foresee: () => {}, ...given };
   const steps = [];
   const state = { low: 0, high: null, steps, ended: null };
   const tryLevel = async (level, phase) => {
     for (let again = 0; ; again++) {
       if (steps.length >= options.runs_max) return stop(state, 'the bound of runs was reached');
       if (options.over()) return stop(state, 'the time was up');
+      options.foresee(stepsLeft(state, options));
       const step = { level, phase, ...await play(level, phase) };
       steps.push(step);
       // A generator that hiccupped once says nothing; one that does so thrice is the limit.

@@ -13,7 +13,8 @@ import { blockValue, comparePaired } from './paired.mjs';
 import { pairsOf, ratiosOf, readDuet } from './pairs.mjs';
 import { heldUp, refusalsOf, refusedBefore } from './refusals.mjs';
 import { failedSide } from './service.mjs';
-import { isSure, sequentialJudge, standingOf, standingText, UNTIL_SURE_MAX } from './standing.mjs';
+import { isSure, leftAbout, sequentialJudge, standingOf, standingText, UNTIL_SURE_MAX }
+  from './standing.mjs';
 import { peekScenario } from '../playing/address.mjs';
 import { blockArguments, holdAlone, playDuet } from '../playing/duet.mjs';
 import { placeDuet, usableCpus } from '../playing/pinning.mjs';
@@ -22,6 +23,7 @@ import { sharedOf } from '../playing/sharing.mjs';
 import { readJson, writeWholeFile } from '../base/file.mjs';
 import { runIdOf } from '../base/paths.mjs';
 import { Failure } from '../base/process.mjs';
+import { withBar } from '../base/progress.mjs';
 import { readRun } from '../results/run.mjs';
 
 const ATTEMPTS_MAX = 3;
@@ -90,11 +92,13 @@ async function playAlone(given, scenario, side, attempt) {
   const folder = path.join(folderOf(given.folder, scenario), `alone-${side}-${attempt}`);
   if (!isDone(folder)) {
     const places = placeDuet(usableCpus());
+    given.bar.begin(`${nameOf(scenario)} ${side.toUpperCase()} alone`);
     await (given.playAlone ?? playRun)({ scenario, folder, onClient: given.onClient,
       server: { ...given.servers[side], cpus: places[side] }, clientCpus: places.client,
       args: blockArguments(peekScenario(scenario), given.args),
       runId: runIdOf(nameOf(scenario), `alone-${side}-${Date.now().toString(36)}`) });
     if (given.stopped?.()) return null;
+    given.bar.pass();
     writeWholeFile(path.join(folder, 'done'), '0\n');
   }
   return readRun(folder).client;
@@ -106,9 +110,11 @@ async function playBeside(given, scenario) {
   const blocks = [];
   for (let n = 1; n <= PILOT_BLOCKS; n++) {
     const folder = path.join(folderOf(given.folder, scenario), `beside-${n}`);
+    given.bar.begin(`${nameOf(scenario)} once more, block ${n}`);
     const block = isDone(folder) ? readDuet(folder)
       : await playBlock(given, scenario, { folder, number: `beside-${n}`, swapped: n % 2 === 0 });
     if (block === 'stopped' || block.unstarted) return null;
+    if (!isDone(folder)) given.bar.pass();
     writeWholeFile(path.join(folder, 'done'), '0\n');
     blocks.push(block);
   }
@@ -155,18 +161,11 @@ async function judgeUnstarted(given, scenario, { side, held, message }) {
 
 const lastOf = ({ untilSure, repeats }) => (untilSure ? UNTIL_SURE_MAX : repeats);
 
-function leftText(given, played, index) {
-  const each_ms = (Date.now() - given.started_ms) / played;
-  const most_ms = given.until_ms - Date.now();
-  const rest_ms = Math.min(most_ms, each_ms * (lastOf(given) - index - 1));
-  const rest_s = Math.max(0, Math.ceil(rest_ms / 1000));
-  return `  ${rest_ms < most_ms ? 'about' : 'at most'} ${rest_s} s left`;
-}
-
 /** Plays a block until the generator was not disturbed in it, a few times at most. */
 async function playValid(given, scenario, index) {
   const folder = blockFolder(given.folder, scenario, index);
   for (let attempt = 1; ; attempt++) {
+    given.bar.begin(`${nameOf(scenario)} block ${index + 1}`);
     const block = await playBlock(given, scenario, { folder, number: index + 1,
       swapped: index % 2 === 1 });
     if (block === 'stopped' || block.unstarted) return block;
@@ -175,6 +174,7 @@ async function playValid(given, scenario, index) {
       writeWholeFile(path.join(folder, 'done'), '0\n');
       return { ...block, block: index + 1 };
     }
+    given.bar.pass();
     given.say('        the generator was disturbed, the block is played again: ' +
       `${(block.a.client.validity.reasons ?? []).join('; ')}`);
   }
@@ -241,7 +241,7 @@ class Duet {
     if (blocks.length) given.say(`${blocks.length} blocks are here already`);
     const there = new Set(blocks.map(({ block }) => block));
     let standing = standingAfter(blocks, given.options);
-    for (let index = 0, played = 0; index < last; index++) {
+    for (let index = 0; index < last; index++) {
       if (there.has(index + 1)) continue;
       const end = await this.askPilot();
       if (end) return end;
@@ -257,10 +257,10 @@ class Duet {
       if (block.unstarted) return this.unstarted(block.unstarted);
       blocks.push(block);
       standing = standingAfter(blocks, given.options);
-      played += 1;
-      given.say(`${String(index + 1).padStart(3)}${given.untilSure ? '' : `/${last}`}  ` +
-        `${nameOf(scenario)}  ${given.pilot ? '' : standingText(standing, 'blocks')}` +
-        leftText(given, played, index));
+      const about = leftAbout(standing);
+      if (given.untilSure) given.bar.foresee(about ? about + 1 : null);
+      given.bar.end(`${String(index + 1).padStart(3)}${given.untilSure ? '' : `/${last}`}  ` +
+        `${nameOf(scenario)}${given.pilot ? '' : `  ${standingText(standing, 'blocks')}`}`);
     }
     return await this.askPilot() ?? 'played';
   }
@@ -271,13 +271,17 @@ class Duet {
  *  (compareRuns'), say, onClient, stopped(), cpus, play, playAlone, holdAlone (for tests) }.
  *  Returns false when it was stopped, else true. */
 export async function playDuets(given) {
-  const all = { ...given, started_ms: Date.now() };
-  for (const scenario of given.scenarios) {
-    const end = await new Duet(all, scenario).play();
-    if (end === 'stopped') return false;
-    if (end === 'late') given.say('the time is up: the blocks so far are judged');
-  }
-  return true;
+  const wanted = (scenarios) => (given.untilSure ? null : scenarios.reduce((sum, scenario) =>
+    sum + Math.max(0, given.repeats - readDuets(given.folder, scenario).length), 0));
+  return withBar(given, { total: wanted(given.scenarios) }, async (all) => {
+    for (const [i, scenario] of given.scenarios.entries()) {
+      const end = await new Duet(all, scenario).play();
+      if (end === 'stopped') return false;
+      if (end === 'late') given.say('the time is up: the blocks so far are judged');
+      all.bar.foresee(wanted(given.scenarios.slice(i + 1)));
+    }
+    return true;
+  });
 }
 
 /** What was played of a scenario: metric => its log ratios (standing.mjs). */

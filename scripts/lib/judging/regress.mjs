@@ -10,13 +10,15 @@ import { writeComparison } from './compare_files.mjs';
 import { compareDuet } from './duet.mjs';
 import { writeWholeFile, readJson } from '../base/file.mjs';
 import { runIdOf } from '../base/paths.mjs';
+import { withBar } from '../base/progress.mjs';
 import { playAgain, playRun } from '../playing/play.mjs';
 import { Failure } from '../base/process.mjs';
 import { metricOf } from '../results/metrics.mjs';
 import { readRun } from '../results/run.mjs';
 import { serverEndLine } from '../results/server_end.mjs';
 import { failedSide } from './service.mjs';
-import { isSure, sequentialJudge, standingOf, standingText, UNTIL_SURE_MAX } from './standing.mjs';
+import { isSure, leftAbout, sequentialJudge, standingOf, standingText, UNTIL_SURE_MAX }
+  from './standing.mjs';
 
 const ATTEMPTS_MAX = 3;
 const HOPELESS_PAIRS = 3;
@@ -48,6 +50,7 @@ function pairsDone(folder, scenario, repeats) {
 async function runOfPair(given, step) {
   const name = path.basename(step.scenario, '.json');
   const target = pairFolder(given.folder, step.scenario, step);
+  given.bar.begin(`${name} pair ${step.pair + 1} ${step.side.toUpperCase()}`);
   const played = await playAgain(() => (given.play ?? playRun)({ server: given.servers[step.side],
     args: given.args, scenario: step.scenario,
     runId: runIdOf(name, `${step.pair + 1}${step.side}-${Date.now().toString(36)}`),
@@ -59,11 +62,9 @@ async function runOfPair(given, step) {
     throw new Failure(`${target}: no result (client exit ${played.code}): ` +
       `${played.said.split('\n').at(-1)}`, played.code === 2 ? 2 : 1);
   }
-  given.progress.runs += 1;
-  given.say(`${progressText(given.progress)}  ${name} pair ${step.pair + 1} ` +
+  given.bar.end(`${progressText(given.progress)}  ${name} pair ${step.pair + 1} ` +
     `${step.side.toUpperCase()}  exit ${played.code}` +
-    `${played.crashed ? `, ${serverEndLine(played.end)}` : ''}` +
-    `${leftText(given.progress)}`);
+    `${played.crashed ? `, ${serverEndLine(played.end)}` : ''}`);
   return played;
 }
 
@@ -74,15 +75,6 @@ function placeOf({ pairs, second }) {
 
 function progressText(progress) {
   return String(placeOf(progress)).padStart(3) + (progress.wanted ? `/${progress.wanted}` : '');
-}
-
-/** How long it takes: of what goes on until it is sure, the time that it has. */
-function leftText(progress) {
-  const each_ms = (Date.now() - progress.started_ms) / progress.runs;
-  const most_s = Math.ceil((progress.until_ms - Date.now()) / 1000);
-  return progress.wanted
-    ? `  about ${Math.ceil((each_ms * (progress.wanted - placeOf(progress))) / 1000)} s left`
-    : `  at most ${Math.max(0, most_s)} s left`;
 }
 
 const doneFile = (given, step) => path.join(pairFolder(given.folder, step.scenario, step), 'done');
@@ -123,6 +115,7 @@ async function playPair(given, steps) {
     // Another attempt does not make players of those that a server has dropped.
     if (!disturbed || failed) return { state: 'valid', failed };
     if (attempt === ATTEMPTS_MAX) return { state: 'invalid' };
+    given.bar.again(steps.length);
     given.say(`        the generator was disturbed, the pair is played again: ` +
       `${(disturbed.run.client.validity.reasons ?? []).join('; ')}`);
   }
@@ -142,7 +135,7 @@ function hopelessText(progress, outcome) {
 /** Plays the missing pairs of a scenario. Returns "stopped", "ended" (no more of any scenario) or
  *  "played". */
 async function playPairs(given, scenario, missing) {
-  const { folder, say, untilSure, options, progress } = given;
+  const { folder, say, untilSure, options, progress, bar } = given;
   const pairs = untilSure ? readPairs(folder, scenario, UNTIL_SURE_MAX) : [];
   const standing = () => standingOf((metric) => valuesOf(pairs, metric), options);
   let stands = untilSure ? standing() : null;
@@ -160,6 +153,7 @@ async function playPairs(given, scenario, missing) {
       pairs.push(readPair(folder, scenario, steps[0].pair));
       stands = standing();
       say(`        ${standingText(stands, 'pairs')}`);
+      bar.foresee(leftAbout(stands) * 2 || null);
     }
     const hopeless = hopelessText(progress, outcome);
     if (!hopeless) continue;
@@ -185,13 +179,20 @@ export async function playRegress(given) {
   const kept = sum(({ done }) => done);
   const wanted = untilSure ? null : sum(({ pairs }) => pairs.length) * 2;
   if (kept) say(`${kept * 2} runs are here already${untilSure ? '' : `, ${wanted} to play`}`);
-  const progress = { started_ms: Date.now(), until_ms: given.until_ms, wanted, runs: 0, pairs: 0,
-    second: false, seen: { invalid: 0, a: 0, b: 0, both: 0 } };
   for (const scenario of scenarios) fs.rmSync(startedFile(folder, scenario), { force: true });
+  return withBar(given, { total: wanted }, (all) => playMissing(all, missing, wanted));
+}
+
+async function playMissing(given, missing, wanted) {
+  const progress = { wanted, pairs: 0, second: false, seen: { invalid: 0, a: 0, b: 0, both: 0 } };
+  let left = wanted;
   for (const { scenario, pairs } of missing) {
     const end = await playPairs({ ...given, progress }, scenario, pairs);
     if (end === 'stopped') return false;
     if (end === 'ended') return true;
+    // Of a server that does not start no more are played.
+    left = wanted && left - 2 * pairs.length;
+    given.bar.foresee(left);
   }
   return true;
 }

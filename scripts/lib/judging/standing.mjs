@@ -47,17 +47,28 @@ export function isSure(standing) {
       Math.sign(ratio) === (directionOf(metric) === 'higher' ? -1 : 1));
 }
 
+/** About how many more blocks or pairs it takes to be sure; 0: nobody knows. */
+export function leftAbout(standing) {
+  return Math.max(0, ...standing.filter(({ sure }) => sure === null)
+    .map(({ blocks_left_about: about }) => about ?? 0));
+}
+
+/** What a change is known to be between, on a log scale; null: it has no such bound. */
+function limitsText(low, high) {
+  const [least, most] = [low, high].map((log) => log !== null && formatChange(Math.exp(log)));
+  if (least && most) return `${least} .. ${most}`;
+  if (least) return `${least} or more`;
+  return most ? `${most} or less` : 'not known yet';
+}
+
 /** Where it stands, and about how much is missing: of the metrics that are not sure yet. what:
  *  "blocks" or "pairs". */
 export function standingText(standing, what) {
   const open = standing.filter(({ sure }) => sure === null);
-  const texts = (open.length ? open : standing).map(({ metric, sure, ...state }) => {
-    const limits = ['low', 'high'].map((key) => (state[key] === null ? '?'
-      : formatChange(Math.exp(state[key]))));
-    return `${metric.replace('latency.response.', '')} ${limits.join(' .. ')}` +
-      `${sure ? ` ${sure}` : ''}`;
-  });
-  const left = Math.max(0, ...open.map(({ blocks_left_about: about }) => about ?? 0));
+  const texts = (open.length ? open : standing).map(({ metric, sure, low, high }) =>
+    `${metric.replace('latency.response.', '')} ${limitsText(low, high)}` +
+      `${sure ? ` ${sure}` : ''}`);
+  const left = leftAbout(standing);
   return texts.join(', ') + (left ? `; about ${left} more ${what} to be sure` : '');
 }
 
