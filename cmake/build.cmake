@@ -15,6 +15,8 @@ if(MSVC)
     endif()
 else()
     add_compile_options(${DUMMYLOAD_WARNINGS})
+    # The same program, in whatever folder it is built.
+    add_compile_options("-ffile-prefix-map=${PROJECT_SOURCE_DIR}=.")
     if(DUMMYLOAD_WERROR)
         add_compile_options(-Werror)
     endif()
@@ -54,4 +56,11 @@ function(dummyload_library name folders)
     dummyload_sources(sources ${folders})
     add_library(${name} STATIC ${sources})
     target_link_libraries(${name} PUBLIC ${ARGN})
+endfunction()
+
+# dummyload_install_program(TARGET): into an archive that runs where it is unpacked, and into a
+# system (component `system`; see package.cmake).
+function(dummyload_install_program target)
+    install(TARGETS ${target} RUNTIME DESTINATION .)
+    install(TARGETS ${target} RUNTIME DESTINATION bin COMPONENT system EXCLUDE_FROM_ALL)
 endfunction()

@@ -265,3 +265,28 @@ test('a name that is no UTF-8 is said', { skip: WINDOWS && 'names there are UTF-
       /^scripts\/\w+: caf.*: this name has bytes that are no UTF-8,.*\n$/);
   }
 });
+
+/** What scripts/setup would install where nothing is, beside what is found by its command. */
+function packagesFor(t, wanted) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'dummyload-'));
+  t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  fs.writeFileSync(path.join(folder, 'dpkg-query'), '#!/bin/sh\n', { mode: 0o755 });
+  const done = spawnSync(path.join(ROOT, 'scripts', 'setup'), ['--check', '--for', wanted],
+    { encoding: 'utf8', env: { ...process.env, PATH: `${folder}:${process.env.PATH}` } });
+  assert.equal(done.status, 1, done.stderr);
+  return /^missing packages: (.*)$/m.exec(done.stdout)[1].split(' ');
+}
+
+test('to play, neither Wine nor what only tests or scripts/bench need is installed', (t) => {
+  const others = /wine|mingw|cmocka|libuv|clang|dev-arm64|openmpi/;
+  const play = packagesFor(t, 'run');
+  assert.ok(play.includes('liburing-dev') && play.includes('libcjson-dev'), `${play}`);
+  assert.deepEqual(play.filter((name) => others.test(name)), []);
+  assert.deepEqual(packagesFor(t, 'package').filter((name) => others.test(name)), []);
+  assert.ok(packagesFor(t, 'build').includes('libcmocka-dev'));
+  assert.ok(packagesFor(t, 'windows').includes('wine64'));
+  for (const name of ['stress', 'regress', 'capacity', 'bisect', 'compare-models']) {
+    const text = fs.readFileSync(path.join(ROOT, 'scripts', name), 'utf8');
+    assert.match(text, /^wanted=run$|start\.sh" run /m, name);
+  }
+});

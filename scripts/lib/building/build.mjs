@@ -15,10 +15,23 @@ function presetOf(name) {
 }
 
 // A configuration is made anew when what it was made from has changed; ninja sees the rest.
-function configurationKey(name, env) {
+function configurationKey(name, env, tests) {
   const presets = fs.readFileSync(path.join(ROOT, 'CMakePresets.json'));
-  return crypto.createHash('sha256').update(presets).update(JSON.stringify([ROOT, name, env]))
-    .digest('hex');
+  return crypto.createHash('sha256').update(presets)
+    .update(JSON.stringify([ROOT, name, env, tests])).digest('hex');
+}
+
+/** Configures, with the tests where they are to be built; without them (and their libraries) is
+ *  enough to play, but a folder that has them keeps them. */
+async function configure(name, { folder, env, tests, say, log }) {
+  const stamp = path.join(folder, '.configured');
+  const found = fs.existsSync(stamp) ? fs.readFileSync(stamp, 'utf8') : null;
+  const keys = [true, tests].map((one) => configurationKey(name, env, one));
+  if (keys.includes(found)) return;
+  say(`configuring build/${name} ...`);
+  await step(`configuring ${name}`, 'cmake', ['--preset', presetOf(name),
+    `-DDUMMYLOAD_TESTS=${tests ? 'ON' : 'OFF'}`], env, log);
+  fs.writeFileSync(stamp, keys[1]);
 }
 
 async function step(what, command, args, env, log) {
@@ -37,16 +50,10 @@ export async function build(name, { env = {}, targets = [], say = () => {} } = {
   if (PROGRAMS_GIVEN) return PROGRAMS_GIVEN;
   const folder = buildFolder(ON_WINDOWS ? 'windows' : name);
   const log = path.join(folder, 'build.log');
-  const stamp = path.join(folder, '.configured');
-  const key = configurationKey(name, env);
   fs.mkdirSync(folder, { recursive: true });
   fs.writeFileSync(log, '');
   const started = Date.now();
-  if (!fs.existsSync(stamp) || fs.readFileSync(stamp, 'utf8') !== key) {
-    say(`configuring build/${name} ...`);
-    await step(`configuring ${name}`, 'cmake', ['--preset', presetOf(name)], env, log);
-    fs.writeFileSync(stamp, key);
-  }
+  await configure(name, { folder, env, tests: targets.length === 0, say, log });
   const slow = setTimeout(() => say(`building build/${name} ...`), 1500);
   const args = ['--build', folder, '--parallel'];
   if (ON_WINDOWS) args.push('--config', 'RelWithDebInfo');

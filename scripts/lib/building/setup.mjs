@@ -35,12 +35,14 @@ function writeEnvFile() {
 
 /** Prepares what a build of these kinds needs; returns the environment for CMake.
  *
- * wanted: { windows, modules, tests (of the Windows programs), say }. */
+ * wanted: { windows, portable (libraries are linked in), modules, tests (of the Windows programs),
+ * say }. */
 export async function prepare(wanted = {}) {
-  const { windows = false, modules = false, tests = false, say = () => {} } = wanted;
+  const { windows = false, portable = false, modules = false, tests = false,
+    say = () => {} } = wanted;
   fs.mkdirSync(BUILD, { recursive: true });
   if (!ON_WINDOWS) {
-    await prepareSources(windows, say);
+    await prepareSources({ windows, portable }, say);
     writeEnvFile();
     if (windows) await prepareWine(undefined, say);
     if (windows && tests) await prepareWindowsNode(say);
@@ -49,15 +51,18 @@ export async function prepare(wanted = {}) {
   return sourcesEnv();
 }
 
+const WANTED = ['tools', 'run', 'build', 'package', 'windows', 'test', 'record', 'mpi', 'bench',
+  'all'];
+
 async function main(args) {
   const wanted = args[0] === '--for' ? args[1] : 'all';
-  if (!['tools', 'build', 'windows', 'test', 'record', 'mpi', 'bench', 'all'].includes(wanted)) {
-    throw new Failure(
-      `--for ${wanted}: expected build, windows, test, record, mpi, bench or all`, 2);
+  if (!WANTED.includes(wanted)) {
+    throw new Failure(`--for ${wanted}: expected ${WANTED.slice(1, -1).join(', ')} or all`, 2);
   }
   await prepare({
     windows: ['windows', 'test', 'bench', 'all'].includes(wanted),
-    modules: ['tools', 'test', 'all'].includes(wanted),
+    portable: wanted === 'package',
+    modules: ['tools', 'run', 'package', 'test', 'all'].includes(wanted),
     tests: ['test', 'all'].includes(wanted),
     say: (text) => console.log(text),
   });

@@ -218,14 +218,16 @@ async function attempt(what, work, say, otherwise) {
 
 const BY_CMAKE = 'CMake will download the pinned release instead';
 
-/** Fetches what is missing of the sources; windows: also those that only its build needs. */
-export async function prepareSources(windows, say) {
+/** Fetches what is missing of the sources; windows: also those that only its build needs; portable:
+ *  those of libraries that are linked in. */
+export async function prepareSources({ windows, portable }, say) {
   if (!sourcePresent('hdr_histogram')) {
     say('fetching the source of HdrHistogram_c (an npm package carries it) ...');
     await attempt('HdrHistogram_c', () => fetchPackage(HDR_HISTOGRAM, 'hdr_histogram'), say,
       BY_CMAKE);
   }
-  const missing = ['cjson', 'cmocka', 'civetweb'].filter((name) => windows && !sourcePresent(name));
+  const wanted = windows ? ['cjson', 'cmocka', 'civetweb'] : portable ? ['cjson', 'civetweb'] : [];
+  const missing = wanted.filter((name) => !sourcePresent(name));
   if (missing.length && fs.existsSync('/usr/bin/apt-get')) {
     say(`fetching the sources of ${missing.join(', ')} (apt-get source) ...`);
     await attempt(missing.join(', '), () => fetchDebianSources(missing), say, BY_CMAKE);

@@ -1,0 +1,33 @@
+# cmake --install and cpack include this: the manual pages and completions of the programs in
+# PROGRAMS, into MADE/share, as scripts/lib/shell/files.mjs makes them. For the component `system`,
+# they are as Debian wants them, and copyright and changelog stand beside them.
+file(REMOVE_RECURSE "${MADE}")
+if(NOT NODE)
+    message(WARNING "no Node.js: manual pages and completions are left out")
+    file(MAKE_DIRECTORY "${MADE}/share")
+    return()
+endif()
+set(vendor)
+if(COMPONENT STREQUAL system)
+    set(vendor VENDOR)
+endif()
+execute_process(COMMAND "${NODE}" "${SOURCE}/scripts/lib/shell/files.mjs" "${PROGRAMS}" "${MADE}"
+    ${vendor} COMMAND_ERROR_IS_FATAL ANY)
+if(NOT vendor)
+    return()
+endif()
+
+string(TIMESTAMP day "%Y-%m-%d" UTC)
+string(TIMESTAMP date "%a, %d %b %Y %H:%M:%S +0000" UTC)
+set(documents "${MADE}/share/doc/dummyload")
+file(READ "${SOURCE}/LICENSE" licence)
+string(REGEX REPLACE "^MIT License\n\n(Copyright[^\n]*)\n\n" "" licence "${licence}")
+set(copyright "${CMAKE_MATCH_1}")
+string(REGEX REPLACE "^Copyright \\(c\\) " "" copyright "${copyright}")
+string(STRIP "${licence}" licence)
+string(REGEX REPLACE "\n\n" "\n.\n" licence "${licence}")
+string(REPLACE "\n" "\n " licence " ${licence}")
+configure_file("${SOURCE}/cmake/package/system/copyright.in" "${documents}/copyright" @ONLY)
+configure_file("${SOURCE}/cmake/package/system/changelog.in" "${documents}/changelog" @ONLY)
+file(GLOB pages "${MADE}/share/man/man1/*.1")
+execute_process(COMMAND gzip -9n "${documents}/changelog" ${pages} COMMAND_ERROR_IS_FATAL ANY)
