@@ -116,3 +116,18 @@ test('every key has a description and every $ref leads somewhere', () => {
     }
   }
 });
+
+test('the schema is what SchemaStore takes, under the name that scenarios/README.md says', () => {
+  const readme = readFileSync(`${folder}README.md`, 'utf8');
+  const entry = JSON.parse(/^ {4}(\{ "name": "Dummyload scenario",[^]*?\})$/m.exec(readme)[1]);
+  assert.equal(schema.$id, entry.url);
+  assert.match(entry.url, /^https:\/\/json\.schemastore\.org\/[a-z-]+\.json$/);
+  assert.ok(entry.description && schema.title === entry.name && schema.description);
+  // Files of other programs are none of ours.
+  for (const pattern of entry.fileMatch) assert.match(pattern, /^\*\.dummyload\.json$/);
+  assert.ok(readme.includes(`"fileMatch": ${JSON.stringify(entry.fileMatch)}`));
+  // By its name a scenario finds it, too.
+  const named = { ...read('echo.json'), $schema: schema.$id };
+  assert.ok(validate(named), JSON.stringify(validate.errors));
+  assert.equal(ajv.getSchema(schema.$id), validate);
+});
