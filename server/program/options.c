@@ -217,7 +217,8 @@ static const struct option_row OPTIONS_ROWS[] = {
      .choice = options__handler_choice, .help_lists_choices = true,
      .help = "what the server does with a message:"},
     {"framing", 0, "KIND", OPTION_CALL, .set = options__framing, .choice = options__framing_choice,
-     .help = "length: u16 size (header included), u16 id, little-endian (default)\n"
+     .help = "where a message ends:\n"
+             "length: u16 size (header included), u16 id, little-endian (default)\n"
              "raw: no frames, bytes as they arrive\n"
              "websocket: each message of a WebSocket is one (game: has the frames\n"
              "of length in it); --max-frame is up to 16MiB (not game)"},
