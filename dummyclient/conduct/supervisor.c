@@ -324,6 +324,12 @@ static void supervisor__read(struct supervisor *supervisor, uint32_t workers_run
     supervisor->view = &supervisor->whole.view;
 }
 
+static struct record_mark supervisor__mark_at(const void *context, uint32_t index)
+{
+    const struct steer_mark *mark = &((const struct steer *)context)->marks[index];
+    return (struct record_mark){.at_ns = mark->at_ns, .text = mark->text, .who = mark->who};
+}
+
 static struct record_moment supervisor__moment(const struct supervisor *supervisor,
                                                enum run_phase phase, int64_t now_ns)
 {
@@ -333,7 +339,10 @@ static struct record_moment supervisor__moment(const struct supervisor *supervis
                                   .stop_ns = atomic_load(&supervisor->control.stop_ns),
                                   .course = supervisor->run->course,
                                   .view = supervisor->view,
-                                  .figures = early_stop_figures(&supervisor->early_stop)};
+                                  .figures = early_stop_figures(&supervisor->early_stop),
+                                  .marks_count = supervisor->steer->marks_count,
+                                  .mark_at = supervisor__mark_at,
+                                  .marks = supervisor->steer};
 }
 
 static void supervisor__show(struct supervisor *supervisor, int64_t now_ns)

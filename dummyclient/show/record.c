@@ -198,6 +198,28 @@ void record_add_thresholds(struct json_text *line, const struct plan *plan,
     json_text_print(line, "]");
 }
 
+/* Those of the interval. */
+static void record__add_marks(struct json_text *line, struct record *record,
+                              const struct record_moment *moment)
+{
+    if (record->marks_made >= moment->marks_count) {
+        return;
+    }
+    const char *separator = "";
+    json_text_print(line, ",\"marks\":[");
+    for (; record->marks_made < moment->marks_count; record->marks_made++) {
+        struct record_mark mark = moment->mark_at(moment->marks, record->marks_made);
+        json_text_print(line, "%s{\"t_ns\":%" PRId64 ",\"text\":", separator,
+                        mark.at_ns - record->origin_ns);
+        record__add_text(line, mark.text);
+        json_text_print(line, ",\"who\":");
+        record__add_text(line, mark.who);
+        json_text_print(line, "}");
+        separator = ",";
+    }
+    json_text_print(line, "]");
+}
+
 /* Sums are those of the interval; gauges are of its end. */
 void record_make(struct record *record, const struct record_moment *moment, struct json_text *line)
 {
@@ -238,6 +260,7 @@ void record_make(struct record *record, const struct record_moment *moment, stru
         json_text_print(line, ",\"thresholds\":");
         record_add_thresholds(line, plan, moment->figures, NULL);
     }
+    record__add_marks(line, record, moment);
     json_text_print(line, "}\n");
     record->before = *view;
     record->made_ns = moment->now_ns;

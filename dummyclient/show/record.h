@@ -6,11 +6,19 @@
 #include "plan/plan.h"
 #include "text/json.h"
 
+/* What somebody has done to the run by hand. */
+struct record_mark {
+    int64_t at_ns;
+    const char *text;
+    const char *who;
+};
+
 /* Of records that follow each other: the end of the last one. */
 struct record {
     const struct plan *plan;
     int64_t origin_ns;
     int64_t made_ns;
+    uint32_t marks_made;
     struct live_view before;
 };
 
@@ -24,6 +32,9 @@ struct record_moment {
     const struct live_view *view;  /* sums since the origin */
     const struct figures *figures; /* of the window until now; NULL: there are none, or nobody
                                     * watches them */
+    uint32_t marks_count;          /* since the origin */
+    struct record_mark (*mark_at)(const void *marks, uint32_t index);
+    const void *marks; /* what it is called with */
 };
 
 /* As many steps as the probe of a worker copies (play/probe.h) are shown. */

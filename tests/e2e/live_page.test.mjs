@@ -9,8 +9,8 @@ import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { openAddress, skip } from '../scripts/browser.mjs';
-import { fileFor, folderFor, freePort, LIMIT, RUN_TIME_MS, runServer, said, startClient, TAME }
-  from './harness.mjs';
+import { fileFor, folderFor, freePort, LIMIT, resultOf, RUN_TIME_MS, runServer, said, startClient,
+  TAME } from './harness.mjs';
 
 const OPTIONS = { ...LIMIT, skip };
 
@@ -92,6 +92,34 @@ test('a run whose server is killed half-way: the page says so while it goes on',
     assert.deepEqual(lines, []);
     assert.deepEqual(late.said, []);
   });
+
+test('what is done by hand is marked on all pages and in the result', OPTIONS, async (t) => {
+  const server = await runServer(t);
+  const { client, address, out } = await startWatched(t, server);
+  const { page, said: lines } = await openAddress(t, address);
+  const other = await openAddress(t, address);
+  page.on('dialog', (dialog) => dialog.accept(dialog.type() === 'prompt' ? 'half time' : ''));
+  const press = (name) => page.locator(`[data-order="${name}"]`).click();
+  await known(page, 3);
+  await press('faster');
+  await says(page, 'verdicts', 'The load was steered');
+  await says(other.page, 'tables', 'rate +10%');
+  await page.waitForFunction(() => window.dummyloadLive.entries.at(-1).entry.due >= 215);
+  await press('mark');
+  await says(other.page, 'tables', 'half time');
+  await press('pause');
+  await page.waitForFunction(() => window.dummyloadLive.entries.at(-1).entry.due === 0);
+  await press('resume');
+  await page.waitForFunction(() => window.dummyloadLive.entries.at(-1).entry.due > 0);
+  await press('end');
+  await says(page, 'link', 'ended');
+  await says(other.page, 'link', 'ended');
+  await client.wait(RUN_TIME_MS);
+  const { steering } = resultOf(out);
+  assert.deepEqual(steering.marks.map(({ kind }) => kind),
+    ['rate', 'mark', 'pause', 'resume', 'end']);
+  assert.deepEqual([lines, other.said], [[], []]);
+});
 
 /** A way to the client that can be cut: { port, cut() }. */
 async function relayTo(t, port) {

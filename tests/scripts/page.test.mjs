@@ -65,6 +65,21 @@ test('players that were kicked: how many, why, and the messages that no step too
   assert.match(text, /id 9\n593\n5\.79 KiB\nno step and no rule of on_push takes them/);
 });
 
+test('a run that was steered by hand says so, and has its marks on the charts', (t) => {
+  const run = makeRun({ seconds: 30 });
+  assert.equal(verdictOf(run, /Steered/), undefined);
+  run.client.steering = { marks: [{ t_ns: 8e9, since_t0_ns: 7e9, utc: '', who: '127.0.0.1',
+    kind: 'rate', text: 'rate <+10%>' }], load: { connections: 10, stages: [
+    { duration: '7s', rate: '100/s' }, { duration: '21s', rate: '110/s' }] } };
+  const steered = verdictOf(run, /^Steered by hand$/);
+  assert.equal(steered.text, 'rate <+10%> at 7 s (127.0.0.1)');
+  const view = makeView(run, 'one');
+  assert.ok(view.marks.some(({ t_s: at, label }) => at === 8 && label === 'rate <+10%>'));
+  assert.deepEqual(view.stages.filter(({ kind }) => kind === 'stage').map(({ label }) => label),
+    ['100/s', '110/s']);
+  assert.match(pageText(t, run), /Steered by hand\nrate &lt;\+10%&gt; at 7 s/);
+});
+
 test('the last bytes of a connection that ended abnormally', (t) => {
   const run = makeKicked();
   Object.assign(run.client.abnormal_connections[0], {

@@ -36,7 +36,7 @@ export function stageText(stage, index, closed) {
  *  result; times in seconds from the run's start, origins_s being when the load of each part
  *  (partsOf) began. parts null: it is not known where they lie, so there are no stages. */
 export function stagesOf(client, parts) {
-  const marks = (client.marks ?? []).map((mark) => (
+  const marks = [...client.marks ?? [], ...client.steering?.marks ?? []].map((mark) => (
     { t_s: mark.t_ns / 1e9, label: mark.text ?? mark.name ?? 'mark' }));
   if (!parts) return { origins_s: [0], stages: [], marks };
   const each = parts.map((part) => partStages(client, part));
@@ -51,7 +51,7 @@ export function stagesOf(client, parts) {
 
 /** The stages of one part. */
 function partStages(client, part) {
-  const load = client.plan?.load ?? client.plan?.scenario?.load ?? {};
+  const load = client.steering?.load ?? client.plan?.load ?? client.plan?.scenario?.load ?? {};
   const begin = part.from_ns / 1e9;
   const end = part.to_ns / 1e9;
   const t0 = typeof part.t0_ns === 'number' ? begin + part.t0_ns / 1e9 : null;

@@ -131,7 +131,7 @@ function watchedOf(run) {
 /** What each stage of the load was asked for and brought; none where the load has one alone. */
 function stageFigures(client) {
   const stages = client.stages ?? [];
-  const planned = client.plan?.load?.stages ?? [];
+  const planned = (client.steering?.load ?? client.plan?.load)?.stages ?? [];
   return stages.length < 2 ? [] : stages.map((stage, i) => ({
     label: showText(stageText(planned[i] ?? {}, i)), from_s: stage.start_ns / SECOND_NS,
     to_s: stage.end_ns / SECOND_NS, rate: stage.rate, errors: nonZero(stage.errors),
@@ -235,6 +235,7 @@ export function makeView(run, label, runs = 1) {
     targets: sharesOf(client, 'targets', parts, shareMost),
     behaviors: sharesOf(client, 'behaviors', parts, shareMost),
     failures: client.failures ?? [],
+    steering: client.steering?.marks ?? [],
     load_stages: stageFigures(client),
     stages: stages.map((one) => ({ ...one, label: showText(one.label) })),
     marks: marks.map((one) => ({ ...one, label: showText(one.label) })),

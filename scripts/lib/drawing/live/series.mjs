@@ -81,7 +81,9 @@ export function addRecord(live, record) {
     entries.push({ from, span: record.t_ns - from, entry: entryOf(record) });
   }
   if (entries.length > ENTRIES_MAX) live.entries = thin(entries);
-  live.marks = [...live.marks.filter((mark) => mark.t_ns <= from), ...record.marks ?? []];
+  // A mark may lie a little ahead of the record that has it.
+  live.marks = [...live.marks.filter(({ record_ns: end }) => end <= from + ALIGNED_NS),
+    ...(record.marks ?? []).map((mark) => ({ ...mark, record_ns: record.t_ns }))];
   live.last = record;
   live.ended = record.phase === 'ended';
 }

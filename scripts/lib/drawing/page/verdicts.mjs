@@ -4,11 +4,12 @@
 // Failed: the server, or the way to it, gave nothing to measure. Invalid: the client could not
 // measure. Did not hold: it was measured, and a condition was missed.
 
-import { formatCount, formatPercent, formatRate } from '../../base/format.mjs';
+import { formatCount, formatPercent, formatRate, formatSeconds } from '../../base/format.mjs';
 import { reasonsOnce } from '../../judging/capacity_words.mjs';
 import { judgeRate } from '../../results/threshold.mjs';
 import { lostOf, pushesHint } from './failures.mjs';
 
+const TOUCHES_SHOWN = 5;
 const LIMITS = { server_or_connections: 'the server or the number of connections',
   client: 'the client itself', client_cpu: 'the client\'s CPU' };
 
@@ -136,6 +137,18 @@ function thresholdsVerdict({ thresholds }) {
   return { state: 'good', title: 'Thresholds held', text: of(thresholds) };
 }
 
+/** Its load is not what the plan says. */
+function steeredVerdict({ steering }) {
+  if (!steering.length) return null;
+  const when = (since) => (typeof since === 'number'
+    ? ` at ${formatSeconds(Math.round(since / 1e8) / 10)}` : '');
+  const shown = steering.slice(0, TOUCHES_SHOWN).map(({ text, who, since_t0_ns: since }) =>
+    `${text}${when(since)} (${who})`);
+  const more = steering.length - shown.length;
+  return { state: 'neutral', title: 'Steered by hand', text: [...shown,
+    more > 0 ? `and ${formatCount(more)} more` : ''].filter(Boolean).join('\n') };
+}
+
 function reconciledVerdict({ reconciled }) {
   if (!reconciled) {
     return { state: 'neutral', title: 'No result of the server',
@@ -151,5 +164,5 @@ export function verdictsOf(view) {
   const failed = [...endVerdicts(view), ...failedVerdicts(view)];
   return [...failed, validityVerdict(view, failed.length > 0), ...readyVerdicts(view),
     ...lostVerdicts(view), ...cutVerdicts(view), ...rateVerdicts(view), thresholdsVerdict(view),
-    reconciledVerdict(view)].filter(Boolean);
+    reconciledVerdict(view), steeredVerdict(view)].filter(Boolean);
 }
