@@ -25,7 +25,7 @@ function makePlayer({ ratio = 1, made = () => ({}), onBlock = () => {} } = {}) {
     saveDuet(folder, { id: runId, swapped, ratio, seed: n, noise: 0.3,
       started: new Date(START + n * 10e3).toISOString(), ...made(n) });
     onBlock(n);
-    return { code: 0, written: true, said: '' };
+    return { code: 0, said: '' };
   };
   const playAlone = async ({ folder, server, runId }) => {
     alone.push(server.command);
@@ -229,6 +229,18 @@ test('interrupted before the pilot was asked, it is asked when it continues', as
   const second = makePlayer();
   await playDuets(given(folder, second, { repeats: 3 }));
   assert.deepEqual(second.alone.slice(0, 2), ['A', 'B']);
+});
+
+test('a client that wrote no result ends it, with what it said', async (t) => {
+  const broken = async ({ folder }) => {
+    fs.mkdirSync(folder, { recursive: true });
+    return { code: 1, said: 'first\nit is broken' };
+  };
+  for (const part of ['play', 'playAlone']) {
+    const folder = makeFolder(t);
+    await assert.rejects(playDuets(given(folder, { ...makePlayer(), [part]: broken })),
+      { message: /: no result \(client exit 1\): it is broken$/ });
+  }
 });
 
 test('one CPU: no duet, and why; nothing is played', async (t) => {

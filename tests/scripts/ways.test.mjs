@@ -52,7 +52,7 @@ function makePlayer({ ratio = 1, duet = 0.003, turns = 0.05, made = () => ({}) }
       const b = servers.a.command === servers.b.command ? 1 : ratio;
       saveDuet(folder, { id: runId, swapped, ratio: b, seed: n, noise: 0.3, own: duet, started,
         ...made(servers) });
-      return { code: 0, written: true, said: '' };
+      return { code: 0, said: '' };
     }
     saveRun(folder, makeRun({ id: runId, seed: n, seconds: 4, run_sigma: turns, sigma: 0.02,
       started, median_ns: server.command === 'B' ? 200e3 * ratio : 200e3 }));

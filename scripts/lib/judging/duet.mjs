@@ -71,6 +71,13 @@ function valuesOf(blocks, metric) {
 const standingAfter = (blocks, options) =>
   standingOf((metric) => valuesOf(blocks, metric), options);
 
+/** A client that wrote no result ends it all, with what it said. */
+function demandResult(folder, { code, said = '' } = {}) {
+  if (fs.existsSync(path.join(folder, 'client.json')) && code !== 2) return;
+  throw new Failure(`${folder}: no result (client exit ${code}): ${said.split('\n').at(-1)}`,
+    code === 2 ? 2 : 1);
+}
+
 /** Plays one block into a folder. Returns "stopped", { unstarted } (see playAgain), or the block as
  *  readDuet() gives it. */
 async function playBlock(given, scenario, { folder, number, swapped }) {
@@ -79,10 +86,7 @@ async function playBlock(given, scenario, { folder, number, swapped }) {
     runId: runIdOf(nameOf(scenario), `${number}-${Date.now().toString(36)}`) }));
   if (played.unstarted) return played;
   if (given.stopped?.()) return 'stopped';
-  if (!played.written || played.code === 2) {
-    throw new Failure(`${folder}: no result (client exit ${played.code}): ` +
-      `${played.said.split('\n').at(-1)}`, played.code === 2 ? 2 : 1);
-  }
+  demandResult(folder, played);
   return readDuet(folder);
 }
 
@@ -93,12 +97,14 @@ async function playAlone(given, scenario, side, attempt) {
   if (!isDone(folder)) {
     const places = placeDuet(usableCpus());
     given.bar.begin(`${nameOf(scenario)} ${side.toUpperCase()} alone`);
-    await (given.playAlone ?? playRun)({ scenario, folder, onClient: given.onClient,
+    const played = await (given.playAlone ?? playRun)({ scenario, folder,
+      onClient: given.onClient,
       server: { ...given.servers[side], cpus: places[side] }, clientCpus: places.client,
       args: blockArguments(peekScenario(scenario), given.args),
       runId: runIdOf(nameOf(scenario), `alone-${side}-${Date.now().toString(36)}`) });
     if (given.stopped?.()) return null;
     given.bar.pass();
+    demandResult(folder, played);
     writeWholeFile(path.join(folder, 'done'), '0\n');
   }
   return readRun(folder).client;
@@ -187,6 +193,7 @@ class Duet {
     this.scenario = scenario;
     this.blocks = readDuets(given.folder, scenario);
     this.note = noteOf(given.folder, scenario);
+    this.cpus = given.cpus ?? os.availableParallelism();
     // It may start now.
     delete this.note.started;
   }
@@ -208,7 +215,7 @@ class Duet {
     if (this.note.refused) return this.refuse(this.note.refused);
     const pilot = this.blocks.filter((block) => !failedSide(block)).slice(0, PILOT_BLOCKS);
     if (this.note.asked || pilot.length < PILOT_BLOCKS) return null;
-    const reasons = refusalsOf(pilot, os.cpus().length);
+    const reasons = refusalsOf(pilot, this.cpus);
     const refused = reasons.length ? reasons : await askAlone(this.given, this.scenario, pilot);
     if (refused === null) return 'stopped';
     if (refused.length) return this.refuse(refused);
@@ -236,11 +243,11 @@ class Duet {
   async play() {
     const { given, scenario, blocks } = this;
     const last = lastOf(given);
-    const few = refusedBefore(given.cpus ?? os.availableParallelism());
+    const few = refusedBefore(this.cpus);
     if (few.length) return this.refuse(few);
     if (blocks.length) given.say(`${blocks.length} blocks are here already`);
     const there = new Set(blocks.map(({ block }) => block));
-    let standing = standingAfter(blocks, given.options);
+    let standing = given.untilSure ? standingAfter(blocks, given.options) : null;
     for (let index = 0; index < last; index++) {
       if (there.has(index + 1)) continue;
       const end = await this.askPilot();
@@ -256,18 +263,22 @@ class Duet {
       if (block === 'stopped') return block;
       if (block.unstarted) return this.unstarted(block.unstarted);
       blocks.push(block);
-      standing = standingAfter(blocks, given.options);
-      const about = leftAbout(standing);
-      if (given.untilSure) given.bar.foresee(about ? about + 1 : null);
-      given.bar.end(`${String(index + 1).padStart(3)}${given.untilSure ? '' : `/${last}`}  ` +
-        `${nameOf(scenario)}${given.pilot ? '' : `  ${standingText(standing, 'blocks')}`}`);
+      const number = String(index + 1).padStart(3);
+      if (given.untilSure) {
+        standing = standingAfter(blocks, given.options);
+        const about = leftAbout(standing);
+        given.bar.foresee(about ? about + 1 : null);
+        given.bar.end(`${number}  ${nameOf(scenario)}  ${standingText(standing, 'blocks')}`);
+      } else {
+        given.bar.end(`${number}/${last}  ${nameOf(scenario)}`);
+      }
     }
     return await this.askPilot() ?? 'played';
   }
 }
 
 /** Plays what is missing. given: { folder, scenarios, servers: { a, b }, repeats, args, until_ms,
- *  untilSure (instead of repeats: on to the end), pilot (what is found is not told), options
+ *  untilSure (instead of repeats: on to the end), pilot (also where players are failed), options
  *  (compareRuns'), say, onClient, stopped(), cpus, play, playAlone, holdAlone (for tests) }.
  *  Returns false when it was stopped, else true. */
 export async function playDuets(given) {

@@ -115,7 +115,7 @@ async function playBoth(given, servers, places) {
 
 /** Plays a block into folder: client.json, block.json, and what is known of each server in a/ and
  *  b/. given: { servers: { a, b } (see startTested), scenario, args, runId, folder, swapped,
- *  onClient }. Returns { code, written, said }. Throws what starting a server throws, with
+ *  onClient }. Returns { code, said }. Throws what starting a server throws, with
  *  { side, held } (see startBoth). */
 export async function playDuet(given) {
   const { scenario, runId, folder, swapped } = given;
@@ -148,7 +148,7 @@ export async function playDuet(given) {
   writeWholeFile(path.join(folder, 'block.json'), `${JSON.stringify({ swapped: Boolean(swapped),
     targets, places, sides: Object.fromEntries(SIDES.map((side) => [side,
       { ...played.sides[side], end: ends[side] }])), shared: played.shared }, null, 1)}\n`);
-  return { code: played.client.exitCode, written: fs.existsSync(file), said };
+  return { code: played.client.exitCode, said };
 }
 
 /** Starts a server alone, looks at what it holds, and ends it. Throws what starting it throws. */
