@@ -339,9 +339,21 @@ function populationIsWanted({ result, scenario, traits }, problems) {
   });
 }
 
+const MS_IN_NS = { ms: 1e6, s: 1e9 };
+
+/** Whether every handshake that came to nothing took as long as it may: a machine that is busy has
+ *  that, too, and it says nothing against anybody. */
+function handshakesWereSlow({ result, scenario }) {
+  const [, number, unit] = /^(\d+)(ms|s)$/.exec(scenario.load.connect_timeout ?? '') ?? [];
+  const left = result.latency_ns.tls_handshake?.censored_buckets ?? [];
+  const most_ns = Number(number) * MS_IN_NS[unit];
+  return N(result.errors.tls_handshake) > 0 &&
+    left.every(([at_ns]) => N(at_ns) >= 0.9 * most_ns); // a bucket begins below what is in it
+}
+
 /** What a server that does no harm is played with, goes well and adds up on both sides. */
-function kindIsClean({ result, traits, servers }, problems) {
-  if (!traits.kind) return;
+function kindIsClean({ result, scenario, traits, servers }, problems) {
+  if (!traits.kind || handshakesWereSlow({ result, scenario })) return;
   const bad = Object.entries(result.errors).filter(([kind, count]) => N(count) > 0 &&
     !['barrier_timeout', 'mismatch', 'response_timeout', 'response_late', 'not_closed',
       'close_timeout', 'reset', 'response_lost'].includes(kind));
@@ -357,9 +369,9 @@ function kindIsClean({ result, traits, servers }, problems) {
 const RUNS_OUT = /"when_out":"stop"/;
 
 /** The window opens when all are ready, and the result says how many were. */
-function readyIsTold({ result, traits, text }, problems) {
+function readyIsTold({ result, scenario, traits, text }, problems) {
   const { ready, run } = result;
-  if (!hasBegun(run)) return;
+  if (!hasBegun(run) || handshakesWereSlow({ result, scenario })) return;
   // Who has no row does not even begin.
   if ((traits.kind && !RUNS_OUT.test(text)) || ready.window_opened === 'all_ready') {
     differs(problems, 'ready, as all are', ready.ready, ready.wanted);
