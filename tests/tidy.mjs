@@ -182,7 +182,7 @@ const FOLDERS = [
   'dummyclient/starter', 'dummyclient/pacing', 'dummyclient/figures', 'dummyclient/plan',
   'dummyclient/show',
   'dummyclient/play', 'dummyclient/fleet', 'dummyclient/conduct', 'dummyclient/judge',
-  'dummyclient/report', 'dummyclient', 'dummyclient/mpi',
+  'dummyclient/report', 'dummyclient/init', 'dummyclient', 'dummyclient/mpi',
 ];
 const rank = new Map(FOLDERS.map((folder, index) => [folder, index]));
 

@@ -270,7 +270,8 @@ static const struct option_table OPTIONS_TABLE = {
              "\n"
              "A URL (redis, rediss, http, https, ws, wss, tcp, tls) plays a scenario that is made\n"
              "of it: 50 connections, 10 s, a closed loop unless --rate is given. - reads the\n"
-             "scenario from standard input.",
+             "scenario from standard input. `dummyclient init` writes one of your own, and\n"
+             "`dummyclient init --help` says how.",
     .notes =
         "T is a number with its unit: 500ms, 30s, 5m, 1h.\n"
         "\n"

@@ -5,27 +5,19 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
-import { createRequire } from 'node:module';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import tls from 'node:tls';
 import { makeIssuer } from './certificates.mjs';
-import { assertOneLine, endServer, errorsOf, fileFor, folderFor, freePort, LIMIT, programCall,
-  resultOf, ROOT, runClient, RUN_TIME_MS, runServer, said, scenarioFile, startClient, WINDOWS }
+import { assertOneLine, endServer, errorsOf, fileFor, folderFor, LIMIT, programCall, resultOf,
+  ROOT, runClient, RUN_TIME_MS, runServer, said, scenarioFile, startClient, WINDOWS }
   from './harness.mjs';
-import { absent, startPeer } from './peers.mjs';
 import { lacksTls } from './secure.mjs';
+import { echo, isScenario, listen, NGINX, page, REDIS, SHORT, startNginx, startRedis, withWs }
+  from './starter_peers.mjs';
+import { CLIENT_HABITS } from '../../scripts/lib/base/arguments.mjs';
 import { Program } from '../../scripts/lib/base/process.mjs';
-
-const require = createRequire(path.join(ROOT, 'scripts', 'package.json'));
-const Ajv = require('ajv/dist/2020').default;
-const { WebSocketServer } = require('ws');
-const isScenario = new Ajv({ strictTypes: false, strictRequired: false, strictTuples: false })
-  .compile(JSON.parse(fs.readFileSync(path.join(ROOT, 'scenarios', 'scenario.schema.json'))));
-
-// A short run on a busy machine.
-const SHORT = ['-c', '3', '-d', '500ms', '--no-strict', '--no-progress', '--connect-timeout', '2m'];
 
 /** Of a program: the words that its table of habits lists, each with the option that it means. */
 function habitsOf(source) {
@@ -34,6 +26,12 @@ function habitsOf(source) {
   return [...table.matchAll(/^ {4}\{"([^"]+)", (?:"([^"]+)"|NULL),/gm)].flatMap(
     ([, words, option]) => words.split(' ').map((word) => ({ word, option })));
 }
+
+test('the scripts know the same words', () => {
+  const flat = CLIENT_HABITS.flatMap(([words, option]) =>
+    words.split(' ').map((word) => ({ word, option: option ?? undefined })));
+  assert.deepEqual(flat, habitsOf('dummyclient/options/options.c'));
+});
 
 for (const [name, source] of [['dummyclient', 'dummyclient/options/options.c'],
   ['dummyserver', 'server/program/options.c']]) {
@@ -89,60 +87,6 @@ test('--rate max plays any scenario as a closed loop', LIMIT, async (t) => {
   assert.deepEqual(errorsOf(result), {});
 });
 
-// --- Peers, each at a port of its own.
-
-/** A server that ends with the test; `on` takes its connections. Returns its port. */
-async function listen(t, server, host = '127.0.0.1') {
-  const sockets = new Set();
-  for (const event of ['connection', 'secureConnection']) {
-    server.on(event, (socket) => sockets.add(socket.on('error', () => {})));
-  }
-  await new Promise((resolve) => { server.listen(0, host, resolve); });
-  t.after(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return server.address().port;
-}
-
-const echo = (socket) => socket.on('data', (bytes) => socket.write(bytes));
-const page = (asked, response) => {
-  asked.resume().on('end', () => response.writeHead(asked.url.startsWith('/none') ? 404 : 200)
-    .end(`${asked.method} ${asked.headers.host}`));
-};
-
-/** npm's ws on a server of HTTP, plain or by TLS: answers each message by itself. */
-function withWs(server) {
-  new WebSocketServer({ server }).on('connection', (socket) => {
-    socket.on('error', () => {});
-    socket.on('message', (bytes, isBinary) => socket.send(bytes, { binary: isBinary }));
-  });
-  return server;
-}
-
-async function startRedis(t, args = (port) => ['--port', port]) {
-  const port = await freePort();
-  await startPeer(t, 'redis-server', [...args(port).map(String), '--bind', '127.0.0.1', '--save',
-    '', '--daemonize', 'no'], port);
-  return port;
-}
-
-async function startNginx(t) {
-  const port = await freePort();
-  const folder = folderFor(t);
-  fs.writeFileSync(path.join(folder, 'page.html'), 'x'.repeat(3000));
-  const file = path.join(folder, 'nginx.conf');
-  fs.writeFileSync(file, `daemon off; master_process off; pid ${folder}/pid; error_log stderr;
-    events {} http { access_log off; keepalive_requests 5;
-    ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) =>
-    `${name}_temp_path ${folder}/${name};`).join('\n')}
-    server { listen 127.0.0.1:${port}; root ${folder}; } }`);
-  await startPeer(t, '/usr/sbin/nginx', ['-c', file, '-p', folder], port);
-  return port;
-}
-
-const REDIS = absent('redis-server');
-const NGINX = absent('/usr/sbin/nginx');
 const NO_TLS = lacksTls() ?? false;
 const secure = (t) => {
   const issuer = makeIssuer(folderFor(t));

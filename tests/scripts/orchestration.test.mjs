@@ -135,10 +135,25 @@ test('values on short options, clusters, equals signs and abbreviations are unde
   assert.throws(() => stressArguments(['-H127.0.0.1', '--server-cmd', 'x {port}']), { code: 2 });
   assert.throws(() => stressArguments(['-ox.json']), { code: 2 });
   assert.throws(() => stressArguments(['-c']), { code: 2 });
-  // What the client does not know goes to it, and it says so.
-  assert.deepEqual(stressArguments(['--conections', '-x5']).client, ['--conections', '-x5']);
   assert.deepEqual(clientWithout(['-q', '-p', '7', '--port', '8', '--dur', '1s', '-t', '2'],
     ['--port', '--duration']), ['-q', '-t', '2']);
+});
+
+test('an unknown option suggests the nearest, by its letters and by its meaning', () => {
+  for (const [words, message] of [
+    [['--conections', '5'], 'unknown option --conections; did you mean --connections?'],
+    [['--server-comand=x'], 'unknown option --server-comand=x; did you mean --server-cmd?'],
+    [['--server-c', 'x'], 'unknown option --server-c; did you mean --server-cmd?'],
+    [['--vus', '5'], 'unknown option --vus; did you mean --connections?'],
+    [['-z', '5s'], 'unknown option -z; did you mean --duration?'],
+    [['-n5'], 'unknown option -n5; see --help'],
+    [['-n', '5'], 'unknown option -n; did you mean --duration? A run ends by time, not after a ' +
+      'number of requests'],
+    [['--con', '5'], '--con may be one of --connections, --connect-rate, --connect-timeout: ' +
+      'write more of it'],
+    [['--utter-nonsense'], 'unknown option --utter-nonsense; see --help']]) {
+    assert.throws(() => stressArguments(words), { code: 2, message }, words.join(' '));
+  }
 });
 
 test('an option of the caller\'s own wins, and one that it cannot take is refused with why', () => {

@@ -4,6 +4,7 @@
 
 import { parseArgs } from 'node:util';
 import { Failure } from './process.mjs';
+import { nearestWord } from './suggest.mjs';
 
 // dummyclient's: the short names of its options, and those that take a value. A test compares them
 // with what dummyclient --help lists.
@@ -17,6 +18,52 @@ export const CLIENT_VALUES = new Set(['--host', '--port', '--target', '--duet', 
 export const CLIENT_FLAGS = new Set(['--no-strict', '--check', '--print-scenario', '--busy-poll',
   '--quiet', '--no-progress', '--screen', '--list-options', '--version', '--help', '--tls',
   '--insecure']);
+
+// What other programs call an option, and what is to be said beside it: dummyclient's own table
+// (a test compares the two).
+export const CLIENT_HABITS = [
+  ['rps qps tps R throughput requests-per-second arrival-rate', 'rate'],
+  ['concurrency users vus clients conns concurrent', 'connections'],
+  ['time timelimit time-limit run-time runtime length z', 'duration'],
+  ['n N i requests iterations num count loops', 'duration',
+    'A run ends by time, not after a number of requests'],
+  ['ramp-up rampup ramp spawn-rate hatch-rate', 'connect-rate',
+    'More than that: `stages` of the scenario'],
+  ['workers cpus', 'threads'],
+  ['timeout request-timeout', 'connect-timeout',
+    'How long a reply may take, `within` of the scenario says'],
+  ['server address ip', 'host'],
+  ['k skip-tls-verify insecure-skip-tls-verify no-verify', 'insecure'],
+  ['ca cacert ca-file', 'tls-ca'],
+  ['ssl https secure', 'tls'],
+  ['json output output-file report result save summary-export', 'out'],
+  ['v verbose debug log', 'trace'],
+  ['dry-run validate plan', 'check'],
+  ['assert fail-if sla', 'threshold'],
+  ['env e var param', 'set'],
+  ['V', 'version'],
+  ['silent', 'quiet'],
+  ['s f file script config scenario url uri u U', null,
+    'the scenario, or a URL, is a word without an option: dummyclient scenario.json'],
+  ['body data payload m message', 'send'],
+];
+
+/** What is to be said of an option that is none of the names (with their dashes). */
+function unknownOption(given, names, habits = []) {
+  const name = given.replace(/=.*$/, '');
+  const word = name.replace(/^--?/, '');
+  const habit = habits.find(([words]) => words.split(' ').includes(word) &&
+    name.startsWith('--') === word.length > 1);
+  const several = name.length > 2 ? names.filter((one) => one.startsWith(name)) : [];
+  if (several.length > 1) {
+    return new Failure(`${name} may be one of ${several.join(', ')}: write more of it`, 2);
+  }
+  const [, option, note] = habit ?? [];
+  const near = habit ? option && `--${option}`
+    : several[0] ?? (name.startsWith('--') && nearestWord(name, names));
+  return new Failure([`unknown option ${given};`, near && `did you mean ${near}?`, note,
+    !near && !note && 'see --help'].filter(Boolean).join(' '), 2);
+}
 
 /** Refuses the value of an option that is empty, as an unset variable makes it: it would be taken
  *  as not given. */
@@ -32,7 +79,10 @@ export function ownArguments(argv, options, usage) {
     allowPositionals: true, tokens: true });
   for (const { name, rawName, value } of tokens.filter(({ kind }) => kind === 'option')) {
     const type = Object.hasOwn(options, name) ? options[name].type : null;
-    if (type === null) throw new Failure(`unknown option ${rawName}\n${usage}`, 2);
+    if (type === null) {
+      const { message } = unknownOption(rawName, Object.keys(options).map((own) => `--${own}`));
+      throw new Failure(`${message}\n${usage}`, 2);
+    }
     if (type === 'string' && value === undefined) throw new Failure(`${rawName} needs a value`, 2);
     if (type === 'boolean' && value !== undefined) {
       throw new Failure(`${rawName} takes no value`, 2);
@@ -106,13 +156,17 @@ export function commandLine(argv, own, refused = {}) {
     const [name, attached, flags = ''] = split;
     for (const letter of flags) take(CLIENT_SHORT[letter], [`-${letter}`]);
     const long = name.startsWith('--') ? clientName(name) : CLIENT_SHORT[name[1]];
+    if (name && !long && !Object.hasOwn(mine, name)) {
+      throw unknownOption(argv[i], [...Object.keys(mine), ...CLIENT_VALUES, ...CLIENT_FLAGS],
+        CLIENT_HABITS);
+    }
     const takesValue = mine[name] ?? CLIENT_VALUES.has(long);
     const value = takesValue ? attached ?? argv[++i] : attached;
     if (takesValue && value === undefined) throw new Failure(`${name} needs a value`, 2);
     if (mine[name] === true) demandText(name, value);
     if (Object.hasOwn(mine, name)) read.own.push([name, value]);
     else if (takesValue) take(long, [name, value], value);
-    else if (name) take(long ?? name, [argv[i]]);
+    else if (name) take(long, [argv[i]]);
   }
   return read;
 }
