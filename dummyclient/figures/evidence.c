@@ -134,8 +134,8 @@ void evidence_report_places(struct cJSON *result, const struct vm_evidence *evid
     }
 }
 
-void evidence_print(const struct vm_evidence *evidence, const char *const *step_names,
-                    int64_t origin_ns, FILE *file)
+bool evidence_describe(const struct vm_evidence *evidence, const char *const *step_names,
+                       int64_t origin_ns, char text[PRINTABLE_LINE_BYTES_MAX])
 {
     const struct vm_failed *first = NULL;
     uint32_t step = 0;
@@ -147,18 +147,18 @@ void evidence_print(const struct vm_evidence *evidence, const char *const *step_
         }
     }
     if (first == NULL) {
-        return;
+        return false;
     }
     char bytes[VM_EVIDENCE_BYTES_MAX + 1];
     printable_bytes(first->bytes, first->bytes_count, bytes, sizeof bytes);
-    printable_print(file,
-                    "                first: %s of %s at %.3f s, connection %" PRIu32
-                    ": expected %s, found %s%s%s%s",
-                    error_key(first->kind),
-                    step < evidence->steps_count
-                        ? step_names[step]
-                        : EVIDENCE_PLACE_WORDS[step - evidence->steps_count].name,
-                    (double)(first->at_ns - origin_ns) / NS_PER_S, first->connection,
-                    first->expected, first->found, first->bytes_count > 0 ? ": \"" : "", bytes,
-                    first->bytes_count > 0 ? "\"" : "");
+    snprintf(text, PRINTABLE_LINE_BYTES_MAX,
+             "%s of %s at %.3f s, connection %" PRIu32 ": expected %s, found %s%s%s%s",
+             error_key(first->kind),
+             step < evidence->steps_count ? step_names[step]
+                                          : EVIDENCE_PLACE_WORDS[step - evidence->steps_count].name,
+             (double)(first->at_ns - origin_ns) / NS_PER_S, first->connection, first->expected,
+             first->found, first->bytes_count > 0 ? ": \"" : "", bytes,
+             first->bytes_count > 0 ? "\"" : "");
+    printable_text(text, text, PRINTABLE_LINE_BYTES_MAX);
+    return true;
 }

@@ -5,9 +5,8 @@
 #pragma once
 
 #include "core/error.h"
+#include "core/printable.h"
 #include "vm/evidence.h"
-
-#include <stdio.h>
 
 struct cJSON;
 struct pack;
@@ -34,6 +33,6 @@ void evidence_unpack_add(struct vm_evidence *into, int64_t origin_ns, struct unp
 void evidence_report(struct cJSON *object, const struct vm_failed *failed, int64_t origin_ns);
 void evidence_report_places(struct cJSON *result, const struct vm_evidence *evidence,
                             int64_t origin_ns);
-/* The earliest of all, in a line for people; step_names of the program. */
-void evidence_print(const struct vm_evidence *evidence, const char *const *step_names,
-                    int64_t origin_ns, FILE *file);
+/* The earliest of all, in a line for people; step_names of the program. False: there is none. */
+bool evidence_describe(const struct vm_evidence *evidence, const char *const *step_names,
+                       int64_t origin_ns, char text[PRINTABLE_LINE_BYTES_MAX]);

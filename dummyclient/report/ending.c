@@ -6,6 +6,7 @@
 #include "report/outputs.h"
 #include "report/report.h"
 #include "report/summary.h"
+#include "show/terminal.h"
 #include "system/stop.h"
 #include "text/json.h"
 
@@ -79,7 +80,8 @@ static void ending__print_run(void)
     }
     ending__write(true);
     if (!options->quiet && played) {
-        summary_print(ending.plan, run, ending.verdict, file);
+        struct wrap out = {.file = file, .columns = terminal_columns_of(file)};
+        summary_print(ending.plan, run, ending.verdict, &out);
     }
     if (!options->quiet && out_is_file && ending.file_error.text[0] == '\0') {
         fprintf(file, "\n  result        %s\n", options->out_path);

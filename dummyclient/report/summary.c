@@ -20,20 +20,21 @@ enum {
 
 /* One of a list of errors, if there are any: "17 connect_refused". Returns what comes before the
  * next. */
-static const char *summary__print_kind(const char *separator, uint64_t count, int kind, FILE *file)
+static const char *summary__print_kind(const char *separator, uint64_t count, int kind,
+                                       struct wrap *out)
 {
     char text[UNITS_TEXT_BYTES_MAX];
     if (count == 0) {
         return separator;
     }
-    fprintf(file, "%s%s %s", separator, units_format_count(count, text),
-            error_key((enum error_kind)kind));
+    wrap_print(out, "%s%s %s", separator, units_format_count(count, text),
+               error_key((enum error_kind)kind));
     return ", ";
 }
 
 /* What the first of them has received last, where that is known: a server says there why it ends a
  * connection. */
-static void summary__print_last(const struct figures *figures, FILE *file)
+static void summary__print_last(const struct figures *figures, struct wrap *out)
 {
     char hex[3 * SUMMARY_LAST_BYTES_MAX + 1];
     char text[SUMMARY_LAST_BYTES_MAX + 1];
@@ -44,231 +45,233 @@ static void summary__print_last(const struct figures *figures, FILE *file)
         }
         size_t count = last->count < SUMMARY_LAST_BYTES_MAX ? last->count : SUMMARY_LAST_BYTES_MAX;
         const uint8_t *bytes = last->bytes + (last->count - count);
-        fprintf(file, "                one received last: %s  \"%s\"\n",
-                encoding_write_hex(bytes, count, " ", hex, sizeof hex),
-                printable_bytes(bytes, count, text, sizeof text));
+        wrap_print(out, "                one received last: %s  \"%s\"\n",
+                   encoding_write_hex(bytes, count, " ", hex, sizeof hex),
+                   printable_bytes(bytes, count, text, sizeof text));
         return;
     }
 }
 
 /* Why connections ended abnormally, of those that are listed. */
-static void summary__print_abnormal(const struct figures *figures, FILE *file)
+static void summary__print_abnormal(const struct figures *figures, struct wrap *out)
 {
     uint64_t reasons[ERROR_KINDS] = {0};
     char text[UNITS_TEXT_BYTES_MAX];
-    fprintf(file, "  abnormal      %s connections ended abnormally",
-            units_format_count(figures->abnormal_total, text));
+    wrap_print(out, "  abnormal      %s connections ended abnormally",
+               units_format_count(figures->abnormal_total, text));
     if (figures->abnormal_count < figures->abnormal_total) {
-        fprintf(file, "; of the %s listed", units_format_count(figures->abnormal_count, text));
+        wrap_print(out, "; of the %s listed", units_format_count(figures->abnormal_count, text));
     }
-    fputc(':', file);
+    wrap_print(out, ":");
     for (uint32_t i = 0; i < figures->abnormal_count; i++) {
         reasons[figures->abnormal[i].reason]++;
     }
     const char *separator = " ";
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
         if (reasons[kind] > 0) {
-            fprintf(file, "%s%s %s", separator, error_key((enum error_kind)kind),
-                    units_format_count(reasons[kind], text));
+            wrap_print(out, "%s%s %s", separator, error_key((enum error_kind)kind),
+                       units_format_count(reasons[kind], text));
             separator = ", ";
         }
     }
-    fputc('\n', file);
-    summary__print_last(figures, file);
+    wrap_print(out, "\n");
+    summary__print_last(figures, out);
 }
 
 /* The connects of those that were not ready, by how they failed: "17 connect_refused". */
-static void summary__print_unready(const struct run *run, FILE *file)
+static void summary__print_unready(const struct run *run, struct wrap *out)
 {
     struct verdict_unready unready = verdict_unready(run);
     char text[UNITS_TEXT_BYTES_MAX];
     if (unready.unconnected == 0) {
-        fprintf(file, " (no longer waited for)");
+        wrap_print(out, " (no longer waited for)");
         return;
     }
-    fprintf(file, ": %s were not connected", units_format_count(unready.unconnected, text));
+    wrap_print(out, ": %s were not connected", units_format_count(unready.unconnected, text));
     const char *separator = " (";
     for (int kind = ERROR_KIND_CONNECT_REFUSED; kind <= ERROR_KIND_CONNECT_OTHER; kind++) {
-        separator = summary__print_kind(separator, run->errors_before_t0[kind], kind, file);
+        separator = summary__print_kind(separator, run->errors_before_t0[kind], kind, out);
     }
-    fprintf(file, ")");
+    wrap_print(out, ")");
     if (unready.in_setup > 0) {
-        fprintf(file, ", %s still in setup", units_format_count(unready.in_setup, text));
+        wrap_print(out, ", %s still in setup", units_format_count(unready.in_setup, text));
     }
 }
 
-static void summary__print_connections(const struct plan *plan, const struct run *run, FILE *file)
+static void summary__print_connections(const struct plan *plan, const struct run *run,
+                                       struct wrap *out)
 {
     const uint64_t *totals = run->figures.counters.totals;
     char ok[UNITS_TEXT_BYTES_MAX];
     char wanted[UNITS_TEXT_BYTES_MAX];
     char peak[UNITS_TEXT_BYTES_MAX];
-    fprintf(file, "  connections   %s open at once of %s wanted; %s connects succeeded",
-            units_format_count(run->connections_peak, peak),
-            units_format_count(plan->connections, wanted),
-            units_format_count(totals[TOTAL_CONNECTS_OK], ok));
+    wrap_print(out, "  connections   %s open at once of %s wanted; %s connects succeeded",
+               units_format_count(run->connections_peak, peak),
+               units_format_count(plan->connections, wanted),
+               units_format_count(totals[TOTAL_CONNECTS_OK], ok));
     if (run->opened != RUN_NOT_OPENED && run->ready_count < run->ready_wanted) {
-        fprintf(file, "; %s of %s were ready at the start",
-                units_format_count(run->ready_count, ok),
-                units_format_count(run->ready_wanted, wanted));
+        wrap_print(out, "; %s of %s were ready at the start",
+                   units_format_count(run->ready_count, ok),
+                   units_format_count(run->ready_wanted, wanted));
         if (run->opened == RUN_READY_TIME_OUT) {
-            summary__print_unready(run, file);
+            summary__print_unready(run, out);
         } else {
-            fprintf(file, " (the others had failed)");
+            wrap_print(out, " (the others had failed)");
         }
     }
-    fputc('\n', file);
+    wrap_print(out, "\n");
     if (run->figures.abnormal_total > 0) {
-        summary__print_abnormal(&run->figures, file);
+        summary__print_abnormal(&run->figures, out);
     }
 }
 
 /* The planned rate; where it differs, the arrivals that were due (a Poisson draw, or a short run);
  * how many of them began at any time; and how many began inside the window, where that differs. */
 static void summary__print_wanted(const struct plan *plan, const struct figures *figures,
-                                  FILE *file)
+                                  struct wrap *out)
 {
     char text[UNITS_TEXT_BYTES_MAX];
     double seconds = (double)figures->window_ns / (double)NS_PER_S;
     double due_per_s = seconds > 0 ? (double)figures->arrivals.intended / seconds : 0;
     double asked_per_s = figures->rate_target_per_s;
-    fprintf(file, " of %s/s wanted (", units_format_rate(asked_per_s, text));
+    wrap_print(out, " of %s/s wanted (", units_format_rate(asked_per_s, text));
     if (due_per_s < 0.999 * asked_per_s || due_per_s > 1.001 * asked_per_s) {
         bool draws = plan->course.pacing.arrival == ARRIVAL_POISSON;
-        fprintf(file, "%s%s", draws ? "Poisson drew " : "",
-                units_format_count(figures->arrivals.intended, text));
-        fprintf(file, "%s, %s/s", draws ? "" : " due", units_format_rate(due_per_s, text));
-        fprintf(file, "; %s of them begun", units_format_count(figures->arrivals.begun, text));
-        fprintf(file, "%s", figures->arrivals.intended > 0 ? ", " : "");
+        wrap_print(out, "%s%s", draws ? "Poisson drew " : "",
+                   units_format_count(figures->arrivals.intended, text));
+        wrap_print(out, "%s, %s/s", draws ? "" : " due", units_format_rate(due_per_s, text));
+        wrap_print(out, "; %s of them begun", units_format_count(figures->arrivals.begun, text));
+        wrap_print(out, "%s", figures->arrivals.intended > 0 ? ", " : "");
     }
     if (figures->arrivals.intended > 0) {
-        fprintf(file, "%.2f%%",
-                100 * (double)figures->arrivals.begun / (double)figures->arrivals.intended);
+        wrap_print(out, "%.2f%%",
+                   100 * (double)figures->arrivals.begun / (double)figures->arrivals.intended);
     }
     if (figures->iterations_started != figures->arrivals.begun) {
-        fprintf(file, "; %s began inside the window",
-                units_format_count(figures->iterations_started, text));
+        wrap_print(out, "; %s began inside the window",
+                   units_format_count(figures->iterations_started, text));
     }
-    fprintf(file, ")");
+    wrap_print(out, ")");
 }
 
-static void summary__print_rate(const struct plan *plan, const struct run *run, FILE *file)
+static void summary__print_rate(const struct plan *plan, const struct run *run, struct wrap *out)
 {
     const struct figures *figures = &run->figures;
     char count[UNITS_TEXT_BYTES_MAX];
     char achieved[UNITS_TEXT_BYTES_MAX];
-    fprintf(file, "  iterations    %s, %s/s",
-            units_format_count(figures->counters.totals[TOTAL_ITERATIONS], count),
-            units_format_rate(figures->rate_achieved_per_s, achieved));
+    wrap_print(out, "  iterations    %s, %s/s",
+               units_format_count(figures->counters.totals[TOTAL_ITERATIONS], count),
+               units_format_rate(figures->rate_achieved_per_s, achieved));
     if (plan->open_loop && figures->rate_target_per_s > 0) {
-        summary__print_wanted(plan, figures, file);
+        summary__print_wanted(plan, figures, out);
     } else if (!plan->open_loop) {
-        fprintf(file, " (closed loop)");
+        wrap_print(out, " (closed loop)");
     }
     if (figures->arrivals.never_started > 0) {
-        fprintf(file, ", %s never began",
-                units_format_count(figures->arrivals.never_started, count));
+        wrap_print(out, ", %s never began",
+                   units_format_count(figures->arrivals.never_started, count));
     }
     if (figures->arrivals.dropped > 0) {
-        fprintf(file, ", %s dropped as late", units_format_count(figures->arrivals.dropped, count));
+        wrap_print(out, ", %s dropped as late",
+                   units_format_count(figures->arrivals.dropped, count));
     }
-    fputc('\n', file);
+    wrap_print(out, "\n");
 }
 
 /* "p50 1.2 ms". */
 static void summary__print_percentile(const struct histogram *histogram, const char *name,
-                                      double percentile, FILE *file)
+                                      double percentile, struct wrap *out)
 {
     char text[UNITS_TEXT_BYTES_MAX];
     struct histogram_bounds bounds = histogram_percentile(histogram, percentile);
-    fprintf(file, "%s %s%s", name, bounds.high_ns > bounds.low_ns ? ">=" : "",
-            units_format_duration(bounds.low_ns, text));
+    wrap_print(out, "%s %s%s", name, bounds.high_ns > bounds.low_ns ? ">=" : "",
+               units_format_duration(bounds.low_ns, text));
 }
 
-static void summary__print_latency(const struct run *run, enum latency_kind kind, FILE *file)
+static void summary__print_latency(const struct run *run, enum latency_kind kind, struct wrap *out)
 {
     static const struct {
         const char *name;
         double percentile;
     } COLUMNS[] = {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p99.9", 99.9}, {"max", 100}};
     const struct histogram *histogram = &run->figures.latency[kind];
-    fprintf(file, "  %-13s ", latency_key(kind)); /* as long as tls_handshake */
+    wrap_print(out, "  %-13s ", latency_key(kind)); /* as long as tls_handshake */
     if (histogram_count(histogram) == 0) {
-        fprintf(file, "nothing was measured\n");
+        wrap_print(out, "nothing was measured\n");
         return;
     }
     for (size_t i = 0; i < sizeof(COLUMNS) / sizeof(COLUMNS[0]); i++) {
-        fputs(i > 0 ? "  " : "", file);
-        summary__print_percentile(histogram, COLUMNS[i].name, COLUMNS[i].percentile, file);
+        wrap_print(out, "%s", i > 0 ? "  " : "");
+        summary__print_percentile(histogram, COLUMNS[i].name, COLUMNS[i].percentile, out);
     }
     const char *separator = "  (";
     char text[UNITS_TEXT_BYTES_MAX];
     if (histogram->censored_count > 0) {
-        fprintf(file, "%s%s never answered", separator,
-                units_format_count((uint64_t)histogram->censored_count, text));
+        wrap_print(out, "%s%s never answered", separator,
+                   units_format_count((uint64_t)histogram->censored_count, text));
         separator = ", ";
     }
     if (histogram->over_range_count > 0) {
-        fprintf(file, "%s%s answered, above 120 s", separator,
-                units_format_count((uint64_t)histogram->over_range_count, text));
+        wrap_print(out, "%s%s answered, above 120 s", separator,
+                   units_format_count((uint64_t)histogram->over_range_count, text));
         separator = ", ";
     }
-    fputs(separator[0] == ',' ? ")" : "", file);
-    fputc('\n', file);
+    wrap_print(out, "%s", separator[0] == ',' ? ")" : "");
+    wrap_print(out, "\n");
 }
 
 /* A part of the run: how many requests, their response times, and its errors. */
 static void summary__print_part(const char *name, const struct histogram *response,
-                                const uint64_t *errors, FILE *file)
+                                const uint64_t *errors, struct wrap *out)
 {
     char safe[SUMMARY_NAME_BYTES_MAX];
     char text[UNITS_TEXT_BYTES_MAX];
-    fprintf(file, "    %-20s %s", printable_text(name, safe, sizeof safe),
-            units_format_count((uint64_t)histogram_count(response), text));
+    wrap_print(out, "    %-20s %s", printable_text(name, safe, sizeof safe),
+               units_format_count((uint64_t)histogram_count(response), text));
     if (histogram_count(response) > 0) {
-        fputs("  ", file);
-        summary__print_percentile(response, "p50", 50, file);
-        fputs("  ", file);
-        summary__print_percentile(response, "p99", 99, file);
+        wrap_print(out, "  ");
+        summary__print_percentile(response, "p50", 50, out);
+        wrap_print(out, "  ");
+        summary__print_percentile(response, "p99", 99, out);
     }
     const char *separator = "  errors ";
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
-        separator = summary__print_kind(separator, errors[kind], kind, file);
+        separator = summary__print_kind(separator, errors[kind], kind, out);
     }
-    fputc('\n', file);
+    wrap_print(out, "\n");
 }
 
 /* What both servers of a duet showed, in the order in which the first line names them. */
-static void summary__print_sides(const struct plan *plan, const struct run *run, FILE *file)
+static void summary__print_sides(const struct plan *plan, const struct run *run, struct wrap *out)
 {
-    fprintf(file, "  by side\n");
+    wrap_print(out, "  by side\n");
     for (uint32_t i = 0; i < plan->sides; i++) {
         const struct figures_share *side = &run->figures.targets[i];
         summary__print_part(plan->target_names[i], &side->latency[LATENCY_RESPONSE],
-                            side->counters.errors, file);
+                            side->counters.errors, out);
     }
 }
 
 /* Where there is more than one request, each has a line: its response times. */
-static void summary__print_steps(const struct plan *plan, const struct run *run, FILE *file)
+static void summary__print_steps(const struct plan *plan, const struct run *run, struct wrap *out)
 {
     const struct figures *figures = &run->figures;
     const struct histogram *fanout = &figures->latency[LATENCY_FANOUT];
     uint32_t shown =
         figures->steps_count < SUMMARY_STEPS_MAX ? figures->steps_count : SUMMARY_STEPS_MAX;
     if (figures->steps_count > 1) {
-        fprintf(file, "  by request\n");
+        wrap_print(out, "  by request\n");
     }
     for (uint32_t i = 0; i < shown && figures->steps_count > 1; i++) {
         const struct figures_step *step = &figures->steps[i];
         summary__print_part(plan->step_names[i], &step->latency[LATENCY_RESPONSE], step->errors,
-                            file);
+                            out);
     }
     if (shown < figures->steps_count) {
-        fprintf(file, "    and %" PRIu32 " more, in the result\n", figures->steps_count - shown);
+        wrap_print(out, "    and %" PRIu32 " more, in the result\n", figures->steps_count - shown);
     }
     if (histogram_count(fanout) > 0) {
-        summary__print_latency(run, LATENCY_FANOUT, file);
+        summary__print_latency(run, LATENCY_FANOUT, out);
     }
 }
 
@@ -293,7 +296,8 @@ static uint64_t summary__unanswered(const struct note *push)
 
 /* A message that came on every connection and that nobody answers, where the server has closed
  * some: it may have awaited one. */
-static void summary__print_unanswered(const struct plan *plan, const struct run *run, FILE *file)
+static void summary__print_unanswered(const struct plan *plan, const struct run *run,
+                                      struct wrap *out)
 {
     const struct counters *counters = &run->figures.counters;
     const struct notes_list *pushes = &run->figures.notes.pushes;
@@ -318,17 +322,17 @@ static void summary__print_unanswered(const struct plan *plan, const struct run 
         snprintf(answered, sizeof answered, "and %s of them were answered",
                  units_format_count(most->answered, texts[2]));
     }
-    fprintf(file,
-            "  unanswered    messages%s came %s time%s, %s; the server closed %s connection%s:\n"
-            "                if it is a heartbeat, add a rule of on_push with `send` "
-            "(scenarios/guides/heartbeats.md)\n",
-            summary__of_id(plan, most->id, of_id), units_format_count(most->count, texts[0]),
-            most->count == 1 ? "" : "s", answered, units_format_count(closed, texts[1]),
-            closed == 1 ? "" : "s");
+    wrap_print(out,
+               "  unanswered    messages%s came %s time%s, %s; the server closed %s connection%s:\n"
+               "                if it is a heartbeat, add a rule of on_push with `send` "
+               "(scenarios/guides/heartbeats.md)\n",
+               summary__of_id(plan, most->id, of_id), units_format_count(most->count, texts[0]),
+               most->count == 1 ? "" : "s", answered, units_format_count(closed, texts[1]),
+               closed == 1 ? "" : "s");
 }
 
 /* Messages that no step waited for, the most frequent ids first: often the reason for much else. */
-static void summary__print_pushes(const struct plan *plan, const struct run *run, FILE *file)
+static void summary__print_pushes(const struct plan *plan, const struct run *run, struct wrap *out)
 {
     const struct notes_list *pushes = &run->figures.notes.pushes;
     bool shown[NOTES_IDS_MAX] = {false};
@@ -346,86 +350,86 @@ static void summary__print_pushes(const struct plan *plan, const struct run *run
         char text[UNITS_TEXT_BYTES_MAX];
         char of_id[32];
         shown[most] = true;
-        fprintf(file, "  %-13s %s message%s%s that no step takes\n", line == 0 ? "pushes" : "",
-                units_format_count(pushes->notes[most].count, text),
-                pushes->notes[most].count == 1 ? "" : "s",
-                summary__of_id(plan, pushes->notes[most].id, of_id));
+        wrap_print(out, "  %-13s %s message%s%s that no step takes\n", line == 0 ? "pushes" : "",
+                   units_format_count(pushes->notes[most].count, text),
+                   pushes->notes[most].count == 1 ? "" : "s",
+                   summary__of_id(plan, pushes->notes[most].id, of_id));
     }
 }
 
-static void summary__print_traffic(const struct run *run, FILE *file)
+static void summary__print_traffic(const struct run *run, struct wrap *out)
 {
     const uint64_t *totals = run->figures.counters.totals;
     char messages[UNITS_TEXT_BYTES_MAX];
     char bytes[UNITS_TEXT_BYTES_MAX];
-    fprintf(file, "  sent          %s message%s, %s\n",
-            units_format_count(totals[TOTAL_MESSAGES_SENT], messages),
-            totals[TOTAL_MESSAGES_SENT] == 1 ? "" : "s",
-            units_format_bytes(totals[TOTAL_BYTES_SENT], bytes));
-    fprintf(file, "  received      %s message%s, %s\n",
-            units_format_count(totals[TOTAL_MESSAGES_RECEIVED], messages),
-            totals[TOTAL_MESSAGES_RECEIVED] == 1 ? "" : "s",
-            units_format_bytes(totals[TOTAL_BYTES_RECEIVED], bytes));
+    wrap_print(out, "  sent          %s message%s, %s\n",
+               units_format_count(totals[TOTAL_MESSAGES_SENT], messages),
+               totals[TOTAL_MESSAGES_SENT] == 1 ? "" : "s",
+               units_format_bytes(totals[TOTAL_BYTES_SENT], bytes));
+    wrap_print(out, "  received      %s message%s, %s\n",
+               units_format_count(totals[TOTAL_MESSAGES_RECEIVED], messages),
+               totals[TOTAL_MESSAGES_RECEIVED] == 1 ? "" : "s",
+               units_format_bytes(totals[TOTAL_BYTES_RECEIVED], bytes));
 }
 
 /* Of the messages, those that no step has sent. */
-static void summary__print_beside(const struct run *run, FILE *file)
+static void summary__print_beside(const struct run *run, struct wrap *out)
 {
     const uint64_t *totals = run->figures.counters.totals;
     char answers[UNITS_TEXT_BYTES_MAX];
     char unsent[UNITS_TEXT_BYTES_MAX];
     char beats[UNITS_TEXT_BYTES_MAX];
     if (totals[TOTAL_ANSWERS] + totals[TOTAL_ANSWERS_UNSENT] + totals[TOTAL_HEARTBEATS] > 0) {
-        fprintf(file, "  beside steps  answers %s (unsent %s), heartbeats %s\n",
-                units_format_count(totals[TOTAL_ANSWERS], answers),
-                units_format_count(totals[TOTAL_ANSWERS_UNSENT], unsent),
-                units_format_count(totals[TOTAL_HEARTBEATS], beats));
+        wrap_print(out, "  beside steps  answers %s (unsent %s), heartbeats %s\n",
+                   units_format_count(totals[TOTAL_ANSWERS], answers),
+                   units_format_count(totals[TOTAL_ANSWERS_UNSENT], unsent),
+                   units_format_count(totals[TOTAL_HEARTBEATS], beats));
     }
 }
 
 /* What a codec of the user's costs. */
-static void summary__print_codec(const struct plan *plan, const struct run *run, FILE *file)
+static void summary__print_codec(const struct plan *plan, const struct run *run, struct wrap *out)
 {
     const struct dummyload_codec *table = plan_codec_table(&plan->codec);
     char name[2 * DUMMYLOAD_NAME_BYTES_MAX];
     if (table == NULL) {
         return;
     }
-    fprintf(file, "  codec         %s", printable_text(table->name, name, sizeof name));
-    fprintf(file, " %s: %.0f ns to decode a message, %.0f ns to encode one\n",
-            printable_text(table->release, name, sizeof name),
-            codec_cost_ns(&run->figures.decoded, run->clock_cost_ns),
-            codec_cost_ns(&run->figures.encoded, run->clock_cost_ns));
+    wrap_print(out, "  codec         %s", printable_text(table->name, name, sizeof name));
+    wrap_print(out, " %s: %.0f ns to decode a message, %.0f ns to encode one\n",
+               printable_text(table->release, name, sizeof name),
+               codec_cost_ns(&run->figures.decoded, run->clock_cost_ns),
+               codec_cost_ns(&run->figures.encoded, run->clock_cost_ns));
 }
 
-static void summary__print_errors(const struct run *run, FILE *file)
+static void summary__print_errors(const struct run *run, struct wrap *out)
 {
     const uint64_t *errors = run->figures.counters.errors;
     uint64_t cut = run->figures.requests_cut;
     const char *separator = "";
-    fprintf(file, "  errors        ");
+    wrap_print(out, "  errors        ");
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
         char text[UNITS_TEXT_BYTES_MAX];
         if (error_is_event((enum error_kind)kind)) {
-            separator = summary__print_kind(separator, errors[kind], kind, file);
+            separator = summary__print_kind(separator, errors[kind], kind, out);
         }
         if (kind == ERROR_KIND_RESPONSE_TIMEOUT && errors[ERROR_KIND_RESPONSE_LATE] > 0) {
-            fprintf(file, " (%s of them answered late)",
-                    units_format_count(errors[ERROR_KIND_RESPONSE_LATE], text));
+            wrap_print(out, " (%s of them answered late)",
+                       units_format_count(errors[ERROR_KIND_RESPONSE_LATE], text));
         }
     }
-    fprintf(file, "%s", separator[0] == '\0' ? "none" : "");
+    wrap_print(out, "%s", separator[0] == '\0' ? "none" : "");
     /* These are no errors, but no answers either. */
     if (cut > 0) {
         char text[UNITS_TEXT_BYTES_MAX];
-        fprintf(file, "; %s %s no answer at the end (open at the end of the drain)",
-                units_format_count(cut, text), cut == 1 ? "request had" : "requests had");
+        wrap_print(out, "; %s %s no answer at the end (open at the end of the drain)",
+                   units_format_count(cut, text), cut == 1 ? "request had" : "requests had");
     }
-    fputc('\n', file);
+    wrap_print(out, "\n");
 }
 
 static void summary__print_thresholds(const struct plan *plan, const struct verdict *verdict,
-                                      FILE *file)
+                                      struct wrap *out)
 {
     if (verdict->thresholds_count == 0) {
         return;
@@ -435,73 +439,74 @@ static void summary__print_thresholds(const struct plan *plan, const struct verd
         int length = (int)strlen(plan->thresholds[i].text);
         width = length > width ? length : width;
     }
-    fprintf(file, "\n  thresholds\n");
+    wrap_print(out, "\n  thresholds\n");
     for (uint32_t i = 0; i < verdict->thresholds_count; i++) {
         const struct threshold_verdict *judged = &verdict->thresholds[i];
         char safe[THRESHOLD_TEXT_BYTES_MAX];
-        fprintf(file, "    %s  %-*s  %s\n",
-                !judged->judged ? "    "
-                : judged->pass  ? "pass"
-                                : "FAIL",
-                width, printable_text(plan->thresholds[i].text, safe, sizeof safe), judged->text);
+        wrap_print(out, "    %s  %-*s  %s\n",
+                   !judged->judged ? "    "
+                   : judged->pass  ? "pass"
+                                   : "FAIL",
+                   width, printable_text(plan->thresholds[i].text, safe, sizeof safe),
+                   judged->text);
     }
 }
 
 static void summary__print_verdict(const struct plan *plan, const struct run *run,
-                                   const struct verdict *verdict, FILE *file)
+                                   const struct verdict *verdict, struct wrap *out)
 {
     char safe[VERDICT_REASON_BYTES_MAX];
     if (verdict->reasons_count > 0) {
-        fprintf(file, "\n  NOT VALID%s\n", plan->options->strict ? "" : " (only a warning)");
+        wrap_print(out, "\n  NOT VALID%s\n", plan->options->strict ? "" : " (only a warning)");
         for (uint32_t i = 0; i < verdict->reasons_count; i++) {
-            fprintf(file, "    %s\n", printable_text(verdict->reasons[i], safe, sizeof safe));
+            wrap_print(out, "    %s\n", printable_text(verdict->reasons[i], safe, sizeof safe));
         }
     } else if (verdict->limited_by != NULL) {
-        fprintf(file, "\n  limited by    %s\n",
-                strcmp(verdict->limited_by, "client") == 0
-                    ? "the client: its threads were busy all the time"
-                    : "the server or the connections: the client kept up");
+        wrap_print(out, "\n  limited by    %s\n",
+                   strcmp(verdict->limited_by, "client") == 0
+                       ? "the client: its threads were busy all the time"
+                       : "the server or the connections: the client kept up");
     }
     if (run->end == RUN_THRESHOLD) {
         char text[UNITS_TEXT_BYTES_MAX];
-        fprintf(file, "\n  ended early, after %s: %s did not hold\n",
-                units_format_duration(run->stop_ns - run->t0_ns, text),
-                printable_text(run->aborted_by->text, safe, sizeof safe));
+        wrap_print(out, "\n  ended early, after %s: %s did not hold\n",
+                   units_format_duration(run->stop_ns - run->t0_ns, text),
+                   printable_text(run->aborted_by->text, safe, sizeof safe));
     }
     if (run->steer != NULL && steer_is_steered(run->steer)) {
-        fprintf(file,
-                "\n  steered       by hand, %" PRIu32 " %s: the load was not the scenario's\n",
-                run->steer->touches_count, run->steer->touches_count == 1 ? "time" : "times");
+        wrap_print(out,
+                   "\n  steered       by hand, %" PRIu32 " %s: the load was not the scenario's\n",
+                   run->steer->touches_count, run->steer->touches_count == 1 ? "time" : "times");
     }
     if (run->end == RUN_INTERRUPTED) {
-        fprintf(file, "\n  interrupted: these are the figures until then\n");
+        wrap_print(out, "\n  interrupted: these are the figures until then\n");
     }
 }
 
-static void summary__print_hosts(const struct run *run, FILE *file)
+static void summary__print_hosts(const struct run *run, struct wrap *out)
 {
-    fprintf(file, "  %" PRIu32 " ranks\n", run->hosts_count);
+    wrap_print(out, "  %" PRIu32 " ranks\n", run->hosts_count);
     for (uint32_t i = 0; i < run->hosts_count; i++) {
         const struct run_host *host = &run->hosts[i];
         char name[HOSTS_NAME_BYTES_MAX];
         char texts[4][UNITS_TEXT_BYTES_MAX];
         hosts_name(run, i, name);
-        fprintf(file, "    %-24s %s connections, %s iterations",
-                printable_text(name, name, sizeof name),
-                units_format_count(host->connections, texts[0]),
-                units_format_count(host->counters.totals[TOTAL_ITERATIONS], texts[1]));
+        wrap_print(out, "    %-24s %s connections, %s iterations",
+                   printable_text(name, name, sizeof name),
+                   units_format_count(host->connections, texts[0]),
+                   units_format_count(host->counters.totals[TOTAL_ITERATIONS], texts[1]));
         if (i > 0) {
-            fprintf(file, ", clock %s known to %s",
-                    units_format_duration(host->clock_offset_ns, texts[2]),
-                    units_format_duration(host->clock_bound_ns, texts[3]));
+            wrap_print(out, ", clock %s known to %s",
+                       units_format_duration(host->clock_offset_ns, texts[2]),
+                       units_format_duration(host->clock_bound_ns, texts[3]));
         }
-        fprintf(file, "%s\n", host->lost ? ", LOST" : host->judgement.valid ? "" : ", NOT VALID");
+        wrap_print(out, "%s\n", host->lost ? ", LOST" : host->judgement.valid ? "" : ", NOT VALID");
     }
-    fputc('\n', file);
+    wrap_print(out, "\n");
 }
 
 void summary_print(const struct plan *plan, const struct run *run, const struct verdict *verdict,
-                   FILE *file)
+                   struct wrap *out)
 {
     char length[UNITS_TEXT_BYTES_MAX];
     char name[SUMMARY_NAME_BYTES_MAX];
@@ -510,34 +515,37 @@ void summary_print(const struct plan *plan, const struct run *run, const struct 
     if (plan->sides > 1) {
         printable_text(plan->targets[1].name, other, sizeof other);
     }
-    fprintf(file, "%s against %s%s%s, %s measured, %" PRIu32 " %s, %s\n\n",
-            printable_text(plan->scenario->name, name, sizeof name),
-            printable_text(plan->targets[0].name, target, sizeof target),
-            plan->targets_count > 1 ? " and " : "", plan->targets_count > 1 ? other : "",
-            units_format_duration(run->window_ns, length), plan->workers_total,
-            plan->workers_total == 1 ? "thread" : "threads", run->backend);
+    wrap_print(out, "%s against %s%s%s, %s measured, %" PRIu32 " %s, %s\n\n",
+               printable_text(plan->scenario->name, name, sizeof name),
+               printable_text(plan->targets[0].name, target, sizeof target),
+               plan->targets_count > 1 ? " and " : "", plan->targets_count > 1 ? other : "",
+               units_format_duration(run->window_ns, length), plan->workers_total,
+               plan->workers_total == 1 ? "thread" : "threads", run->backend);
     if (plan->ranks > 1) {
-        summary__print_hosts(run, file);
+        summary__print_hosts(run, out);
     }
-    summary__print_connections(plan, run, file);
-    summary__print_rate(plan, run, file);
-    summary__print_latency(run, LATENCY_RESPONSE, file);
-    summary__print_latency(run, LATENCY_SERVICE, file);
+    summary__print_connections(plan, run, out);
+    summary__print_rate(plan, run, out);
+    summary__print_latency(run, LATENCY_RESPONSE, out);
+    summary__print_latency(run, LATENCY_SERVICE, out);
     if (scenario_speaks_tls(plan->scenario)) {
-        summary__print_latency(run, LATENCY_TLS_HANDSHAKE, file);
+        summary__print_latency(run, LATENCY_TLS_HANDSHAKE, out);
     }
     if (plan->sides > 1) {
-        summary__print_sides(plan, run, file);
+        summary__print_sides(plan, run, out);
     }
-    summary__print_steps(plan, run, file);
-    summary__print_traffic(run, file);
-    summary_print_tls(plan, run, file);
-    summary__print_beside(run, file);
-    summary__print_codec(plan, run, file);
-    summary__print_pushes(plan, run, file);
-    summary__print_unanswered(plan, run, file);
-    summary__print_errors(run, file);
-    evidence_print(run->figures.evidence, plan->step_names, run->figures.origin_ns, file);
-    summary__print_thresholds(plan, verdict, file);
-    summary__print_verdict(plan, run, verdict, file);
+    summary__print_steps(plan, run, out);
+    summary__print_traffic(run, out);
+    summary_print_tls(plan, run, out);
+    summary__print_beside(run, out);
+    summary__print_codec(plan, run, out);
+    summary__print_pushes(plan, run, out);
+    summary__print_unanswered(plan, run, out);
+    summary__print_errors(run, out);
+    char first[PRINTABLE_LINE_BYTES_MAX];
+    if (evidence_describe(run->figures.evidence, plan->step_names, run->figures.origin_ns, first)) {
+        wrap_print(out, "                first: %s\n", first);
+    }
+    summary__print_thresholds(plan, verdict, out);
+    summary__print_verdict(plan, run, verdict, out);
 }

@@ -4,8 +4,7 @@
 #include "conduct/run.h"
 #include "judge/verdict.h"
 #include "plan/plan.h"
-
-#include <stdio.h>
+#include "text/wrap.h"
 
 void summary_print(const struct plan *plan, const struct run *run, const struct verdict *verdict,
-                   FILE *file);
+                   struct wrap *out);

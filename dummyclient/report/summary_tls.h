@@ -3,7 +3,6 @@
 
 #include "conduct/run.h"
 #include "plan/plan.h"
+#include "text/wrap.h"
 
-#include <stdio.h>
-
-void summary_print_tls(const struct plan *plan, const struct run *run, FILE *file);
+void summary_print_tls(const struct plan *plan, const struct run *run, struct wrap *out);

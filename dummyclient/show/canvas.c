@@ -31,30 +31,9 @@ struct canvas__line {
     bool single;
 };
 
-/* The columns of the letter that begins here: 0 for bytes that continue one. Most of those of four
- * bytes, and of three from U+1100 to U+115F and from U+2E80 to U+FFEF, take two (Unicode Standard
- * Annex 11); to take one of the others for wide does no harm. */
-static int canvas__letter_columns(const char *at)
-{
-    unsigned char first = (unsigned char)at[0];
-    unsigned char second = first == '\0' ? 0 : (unsigned char)at[1];
-    bool wide = first >= 0xF0 || (first == 0xE1 && (second == 0x84 || second == 0x85)) ||
-                (first == 0xE2 && second >= 0xBA) || (first >= 0xE3 && first < 0xF0);
-    return (first & 0xC0) == 0x80 ? 0 : wide ? 2 : 1;
-}
-
-static int canvas__width(const char *text, size_t bytes)
-{
-    int columns = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        columns += canvas__letter_columns(text + i);
-    }
-    return columns;
-}
-
 int canvas_width(const char *text)
 {
-    return canvas__width(text, strlen(text));
+    return printable_columns(text, strlen(text));
 }
 
 int canvas_columns(const struct canvas *canvas)
@@ -132,7 +111,7 @@ static void canvas__append(struct canvas__line *line, const char *text, size_t b
     if (line->bytes + bytes < sizeof line->text) {
         memcpy(line->text + line->bytes, text, bytes);
         line->bytes += bytes;
-        line->columns += canvas__width(text, bytes);
+        line->columns += printable_columns(text, bytes);
     }
 }
 
@@ -158,11 +137,11 @@ static bool canvas__put_word(struct canvas__line *line, const char *separator, c
                              size_t bytes)
 {
     int columns_max = canvas_columns(line->canvas);
-    if (canvas__width(word, bytes) > columns_max - line->indent) {
+    if (printable_columns(word, bytes) > columns_max - line->indent) {
         word = CANVAS_TOO_LONG;
         bytes = strlen(CANVAS_TOO_LONG);
     }
-    int columns = canvas__width(word, bytes);
+    int columns = printable_columns(word, bytes);
     int separator_columns = line->blank ? 0 : canvas_width(separator);
     if (line->columns + separator_columns + columns > columns_max) {
         if (line->single) {

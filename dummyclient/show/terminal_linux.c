@@ -47,6 +47,12 @@ int terminal_columns(void)
     return size.ws_col;
 }
 
+int terminal_columns_of(FILE *file)
+{
+    struct winsize size;
+    return ioctl(fileno(file), TIOCGWINSZ, &size) != 0 ? 0 : size.ws_col;
+}
+
 int terminal_rows(void)
 {
     struct winsize size;

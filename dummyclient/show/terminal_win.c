@@ -1,5 +1,6 @@
 #include "show/terminal.h"
 
+#include <io.h>
 #include <stdio.h>
 #include <string.h>
 #include <windows.h>
@@ -76,6 +77,14 @@ int terminal_columns(void)
         return 80;
     }
     return info.srWindow.Right - info.srWindow.Left + 1;
+}
+
+int terminal_columns_of(FILE *file)
+{
+    CONSOLE_SCREEN_BUFFER_INFO info;
+    HANDLE console = (HANDLE)_get_osfhandle(_fileno(file));
+    return GetConsoleScreenBufferInfo(console, &info) ? info.srWindow.Right - info.srWindow.Left + 1
+                                                      : 0;
 }
 
 int terminal_rows(void)

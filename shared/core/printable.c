@@ -34,6 +34,27 @@ size_t printable_letter_bytes(const uint8_t *at, size_t left)
     return printable__read(at, left, &letter);
 }
 
+/* The columns of the letter that begins here: 0 for bytes that continue one. Most of those of four
+ * bytes, and of three from U+1100 to U+115F and from U+2E80 to U+FFEF, take two (Unicode Standard
+ * Annex 11); to take one of the others for wide does no harm. */
+static int printable__letter_columns(const char *at)
+{
+    unsigned char first = (unsigned char)at[0];
+    unsigned char second = first == '\0' ? 0 : (unsigned char)at[1];
+    bool wide = first >= 0xF0 || (first == 0xE1 && (second == 0x84 || second == 0x85)) ||
+                (first == 0xE2 && second >= 0xBA) || (first >= 0xE3 && first < 0xF0);
+    return (first & 0xC0) == 0x80 ? 0 : wide ? 2 : 1;
+}
+
+int printable_columns(const char *text, size_t bytes)
+{
+    int columns = 0;
+    for (size_t i = 0; i < bytes; i++) {
+        columns += printable__letter_columns(text + i);
+    }
+    return columns;
+}
+
 /* Does it steer what shows it? Directions: Unicode Standard Annex 9. */
 static bool printable__steers(uint32_t letter)
 {

@@ -14,6 +14,8 @@ enum { PRINTABLE_LINE_BYTES_MAX = 2048 };
 
 /* How many bytes the UTF-8 letter at `at` has; 0 where RFC 3629 allows none. left: at least 1. */
 size_t printable_letter_bytes(const uint8_t *at, size_t left);
+/* Columns that UTF-8 takes in a terminal. */
+int printable_columns(const char *text, size_t bytes);
 /* Copies in as valid UTF-8 of one line into out, which has room for `bytes` (at least 1) with the
  * NUL. Control characters (C0, DEL, C1), the ones that turn the direction of a line or end it, and
  * bytes that are no UTF-8 become '?'. What does not fit is left out, whole letters only. The text

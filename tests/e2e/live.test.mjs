@@ -19,10 +19,10 @@ function whyNoTerminal() {
 }
 
 /** Plays 3 s on a pseudo-terminal: all that came out. */
-async function onTerminal(t, server, env) {
+async function onTerminal(t, server, env, columns = 80) {
   const { command } = programCall('dummyclient');
-  const client = new Program('script', ['-qfec', `stty cols 80 rows 24; ${command} ${ECHO} ` +
-    `--port ${server.port} -c 5 -r 50 -d 3s --warmup 0s --no-strict`, '/dev/null'],
+  const client = new Program('script', ['-qfec', `stty cols ${columns} rows 24; ${command} ` +
+    `${ECHO} --port ${server.port} -c 5 -r 50 -d 3s --warmup 0s --no-strict`, '/dev/null'],
   { env: { TERM: 'xterm', LC_ALL: 'C.UTF-8', NO_COLOR: '', ...env }, group: true });
   t.after(() => client.kill());
   await client.wait(RUN_TIME_MS);
@@ -52,6 +52,18 @@ test('a terminal without an alternate screen: drawn over, and cleared at the end
     const ups = shown.match(new RegExp(`${ESCAPE}\\[\\d+A`, 'g'));
     assert.ok(ups?.length >= 2, 'it goes up to where it began');
     assert.ok(shown.lastIndexOf(`${ESCAPE}[J`) < shown.indexOf('echo against'), 'and is cleared');
+    await endServer(server);
+  });
+
+test('a narrow terminal: the summary breaks at words', { ...LIMIT, skip: whyNoTerminal() },
+  async (t) => {
+    const server = await runServer(t);
+    const shown = await onTerminal(t, server, {}, 40);
+    const summary = shown.slice(shown.lastIndexOf('1049l') + 5).replaceAll('\r', '').split('\n');
+    for (const line of summary) assert.ok(line.length <= 40, line);
+    const text = summary.join(' ').replace(/ +/g, ' ');
+    assert.match(text, /5 open at once of 5 wanted; 5 connects succeeded/);
+    assert.match(text, / p99 \S+ .?s p99\.9 /);
     await endServer(server);
   });
 
