@@ -21,6 +21,7 @@ test('the recording has both places of every kind', () => {
         assert.ok(logs.length > 0 && logs.every(Number.isFinite));
         assert.ok(errors === null || errors.length === logs.length);
       }
+      assert.ok(kind === 'tail' || block.p50.errors.every((error) => error > 0), kind);
     }
   }
 });
@@ -40,6 +41,14 @@ test('recorded under noise: the sequential mode keeps alpha as well', () => {
   const runs = recording.runs.slice(1).map(([a], i) => [recording.runs[i][0], a]);
   const told = drawRuns(runs, { key: 'cpu', trials: 50, identical: true, seed: 19 });
   assert.ok(alarms(told) <= alarmsMost(50), JSON.stringify(told));
+});
+
+test('recorded under noise: 5% of p50, and p99 alone, are found and never called better', () => {
+  for (const [blocks, key, count, least] of [[slower, 'p50', 6, 50], [slower, 'p50', 10, 90],
+    [recording.tail, 'p99', 6, 90]]) {
+    const told = drawDuets(blocks, { key, blocks: count, trials: 100, seed: 19 });
+    assert.ok(told.worse >= least && told.better === 0, `${key} ${count} ${JSON.stringify(told)}`);
+  }
 });
 
 test('a change is found with the sign that it has, and exchanged sides exchange it', () => {

@@ -11,9 +11,9 @@ import { InputError, readResult, readResultSide } from '../results/result.mjs';
 import { judgeThreshold, parseThreshold } from '../results/threshold.mjs';
 
 const DIGITS = 2; // of the series' buckets
-const SAMPLES_LEAST = 20;
 const BEYOND_LEAST = 2; // samples above a percentile, for it to be one
 const BESIDE_LEAST = 20; // samples on either side of one, for its error to be known
+const SAMPLES_LEAST = 2 * BESIDE_LEAST; // so that of p50 it is
 const SHORT_ENTRY = 0.5;
 const LAG_SHARE_MAX = 0.25;
 
