@@ -9,7 +9,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { assertClean, folderFor, freePort, LIMIT, resultOf, RUN_TIME_MS, said, TAME, WINDOWS }
   from './harness.mjs';
-import { PROGRAMS_GIVEN } from '../../scripts/lib/base/paths.mjs';
+import { PROGRAMS_GIVEN, ROOT } from '../../scripts/lib/base/paths.mjs';
 import { Program, runOk } from '../../scripts/lib/base/process.mjs';
 
 const AS_ROOT = process.getuid?.() === 0;
@@ -131,6 +131,16 @@ if (!WINDOWS) {
       autoload -Uz compinit && compinit -u -D
       print $_comps[dummyclient] $_comps[dummyserver]`], { env });
     assert.equal(zsh.stdout, '_dummyclient _dummyserver\n');
+  });
+}
+
+if (!WINDOWS) {
+  test('no folder of the build is in a program: another one makes the same', LIMIT, () => {
+    for (const name of ['dummyclient', 'dummyserver']) {
+      const text = fs.readFileSync(path.join(PROGRAMS_GIVEN, name), 'latin1');
+      const at = text.indexOf(`${ROOT}/`);
+      assert.equal(at < 0 ? '' : text.slice(at, text.indexOf('\0', at)), '', name);
+    }
   });
 }
 

@@ -18,7 +18,7 @@ export async function prepareModules(say = () => {}) {
   const digest = crypto.createHash('sha256').update(lock).digest('hex');
   if (fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === digest) return;
   say('installing the packages of the scripts (npm ci) ...');
-  const npm = ['npm', 'ci', '--no-audit', '--no-fund', '--silent'];
+  const npm = ['npm', 'ci', '--no-audit', '--no-fund', '--loglevel=error'];
   // Node.js refuses to start a batch file, as npm.cmd is, by itself.
   const [command, ...args] = ON_WINDOWS ? ['cmd.exe', '/d', '/c', ...npm] : npm;
   await runOk(command, args, { cwd: SCRIPTS, time_ms: 300000 });
