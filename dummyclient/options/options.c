@@ -3,6 +3,7 @@
 #include "core/clock.h"
 #include "text/option_table.h"
 #include "text/units.h"
+#include "web/request.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,15 @@ static bool options__io(void *context, const char *value, struct error *error)
     return cport_backend_parse(value, &options->backend, error);
 }
 
+static bool options__listen(void *context, const char *value, struct error *error)
+{
+    struct options *options = context;
+    char host[WEB_HOST_BYTES_MAX];
+    uint16_t port;
+    options->listen = value;
+    return web_listen_parse(value, host, &port, error);
+}
+
 #define AT(member) OPTION_AT(struct options, member)
 #define LIST_AT(member)                                                                            \
     OPTION_AT(struct options, member),                                                             \
@@ -182,7 +192,7 @@ static const struct option_row OPTIONS_ROWS[] = {
      .help = "the final figures as OpenMetrics text\n"
              "(one of the three may be -, standard output; the summary goes\n"
              "to standard error then)"},
-    {"listen", 0, "HOST:PORT", OPTION_TEXT, AT(listen),
+    {"listen", 0, "HOST:PORT", OPTION_CALL, .set = options__listen,
      .help = "serve a live page of the run, /metrics for Prometheus and more, as\n"
              "in 127.0.0.1:9900 (port 0: a free one, which is printed)"},
     {"listen-token", 0, "TOKEN", OPTION_NAME, AT(listen_token), .high = OPTIONS_TEXT_BYTES_MAX - 1,

@@ -3,6 +3,7 @@
 #include "text/option_table.h"
 #include "text/suggest.h"
 #include "text/units.h"
+#include "web/request.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -181,6 +182,15 @@ static bool options__interrupt(void *context, const char *value, struct error *e
     return true;
 }
 
+static bool options__listen(void *context, const char *value, struct error *error)
+{
+    struct options *options = context;
+    char host[WEB_HOST_BYTES_MAX];
+    uint16_t port;
+    options->listen = value;
+    return web_listen_parse(value, host, &port, error);
+}
+
 #define AT(member) OPTION_AT(struct options, member)
 
 /* clang-format off */
@@ -236,7 +246,7 @@ static const struct option_row OPTIONS_ROWS[] = {
      .help = "stop after T (on Ctrl+C); T is 500ms, 30s, 5m, 1h"},
     {"out", 'o', "FILE", OPTION_FILE, AT(out),
      .help = "write the result there, as JSON; - is standard output"},
-    {"listen", 0, "HOST:PORT", OPTION_TEXT, AT(listen),
+    {"listen", 0, "HOST:PORT", OPTION_CALL, .set = options__listen,
      .help = "serve its figures while it runs: /events, /metrics (Prometheus), as in\n"
              "127.0.0.1:9901 (port 0: a free one, which is printed)"},
     {"run-id", 0, "ID", OPTION_NAME, AT(run_id), .high = RESULT_RUN_ID_BYTES_MAX - 1,

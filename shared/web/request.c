@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-enum { WEB_HOST_BYTES_MAX = 256 };
-
 static const char WEB_SCHEME[] = "http://";
 
 static const struct {
@@ -154,4 +152,23 @@ int web_request_judge(const struct web_request *request, const struct web_rules 
         return 401;
     }
     return status;
+}
+
+bool web_listen_parse(const char *text, char host[WEB_HOST_BYTES_MAX], uint16_t *port,
+                      struct error *error)
+{
+    const char *colon = strrchr(text, ':');
+    size_t bytes = colon == NULL ? 0 : (size_t)(colon - text);
+    *port = 0;
+    if (bytes > 0 && bytes < WEB_HOST_BYTES_MAX &&
+        (strcmp(colon + 1, "0") == 0 || ip_parse_port(colon + 1, port))) {
+        bool brackets = bytes > 2 && text[0] == '[' && text[bytes - 1] == ']';
+        bytes -= brackets ? 2 : 0;
+        memcpy(host, text + brackets, bytes);
+        host[bytes] = '\0';
+        return true;
+    }
+    error_set(error, "expected HOST:PORT, as in 127.0.0.1:9900 (port 0: a free one), found \"%s\"",
+              text);
+    return false;
 }

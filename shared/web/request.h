@@ -8,8 +8,13 @@
  * no such page, whatever the Host. Any thread. */
 #pragma once
 
+#include "core/error.h"
+
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+enum { WEB_HOST_BYTES_MAX = 256 };
 
 enum web_route {
     WEB_ROUTE_PAGE,
@@ -43,3 +48,6 @@ int web_request_judge(const struct web_request *request, const struct web_rules 
 /* "HOST:PORT", "[IPV6]:PORT", "NAME" or an address: is its host an address, localhost, or one of
  * the rules' names? Also of texts that are no host at all: false. */
 bool web_host_is_own(const char *host, const struct web_rules *rules);
+/* What --listen says: "HOST:PORT" or "[IPV6]:PORT"; host: without brackets; port 0: a free one. */
+bool web_listen_parse(const char *text, char host[WEB_HOST_BYTES_MAX], uint16_t *port,
+                      struct error *error);

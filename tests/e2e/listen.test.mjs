@@ -168,8 +168,8 @@ test('a port in use is one line before anything is played', LIMIT, async (t) => 
     /port 0: a free one/);
   for (const wrong of ['9900', '127.0.0.1', '127.0.0.1:99999', ':9900', '127.0.0.1:x', '']) {
     const refused = await runClient(t, [ECHO, '--port', server.port, '--listen', wrong, ...TAME]);
-    assert.notEqual(refused.exitCode, 0, wrong);
-    assert.match(refused.stderr, /--listen/, wrong);
+    assert.equal(refused.exitCode, 2, said(refused));
+    assertOneLine(refused, /--listen: expected HOST:PORT/);
   }
   await endServer(server);
 });
@@ -183,6 +183,36 @@ function attack(t, port, bytes, { reads = true } = {}) {
   if (bytes) socket.write(bytes);
   t.after(() => socket.destroy());
   return socket;
+}
+
+/** Requests with some of their bytes changed, left out or repeated. */
+function mutated(count) {
+  const seed = Number(process.env.DUMMYLOAD_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
+  console.log(`DUMMYLOAD_TEST_SEED=${seed}`);
+  let state = seed;
+  const random = (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+  const whole = ['GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\nLast-Event-ID: 3\r\n\r\n',
+    'GET /metrics?a=b%20c&token=x HTTP/1.1\r\nHost: [::1]:80\r\nOrigin: http://[::1]:80\r\n\r\n',
+    'POST /control?x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n' +
+      'Authorization: Bearer x\r\n\r\n{}',
+    'POST /control HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n' +
+      '2\r\n{}\r\n0\r\n\r\n'];
+  return Array.from({ length: count }, () => {
+    const bytes = [...Buffer.from(whole[random(whole.length)])];
+    for (let i = 1 + random(6); i > 0; i--) {
+      const at = random(bytes.length);
+      const kind = random(4);
+      if (kind === 0) bytes[at] = random(256);
+      else if (kind === 1) bytes.splice(at, 1 + random(10));
+      else if (kind === 2) bytes.splice(at, 0, ...bytes.slice(at, at + random(200)));
+      else bytes.splice(at, 0, ...Buffer.from('%0d%0a\r\n'.slice(random(6))));
+      if (!bytes.length) bytes.push(0);
+    }
+    return Buffer.from(bytes);
+  });
 }
 
 test('garbage, half requests and readers that read nothing change nothing', LIMIT, async (t) => {
@@ -203,6 +233,7 @@ test('garbage, half requests and readers that read nothing change nothing', LIMI
     attack(t, run.port, bytes);
     attack(t, run.port, bytes, { reads: false });
   }
+  for (const bytes of mutated(150)) attack(t, run.port, bytes).end();
   for (let i = 0; i < 30; i++) {
     attack(t, run.port, 'GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n', { reads: false });
     attack(t, run.port, 'GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n').end();

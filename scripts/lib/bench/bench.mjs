@@ -17,6 +17,7 @@ import { epoll, growth, growthWindows, pair, server } from './pair.mjs';
 import { million, millionLoad } from './million.mjs';
 import { memory, memoryWindows } from './idle.mjs';
 import { plain } from './plain.mjs';
+import { readers } from './readers.mjs';
 import { bulk, connect } from './scale.mjs';
 import { tls } from './tls.mjs';
 import { websocket } from './websocket.mjs';
@@ -49,6 +50,7 @@ const PARTS = {
   websocket: { play: websocket, what: 'goal 14: echoes over WebSocket against plain frames' },
   footprint: { play: footprint, what: 'cache misses per round trip, against the bare pair' },
   held: { play: held, what: '15,000 connections, 20,000 iterations/s, all reconciled' },
+  readers: { play: readers, what: 'send_lag with 100 readers of the live page, and without' },
   rate: { play: rate, what: '--rate 20000 over 10 s' },
   million: { play: million, alone: true,
     what: 'a million connections (--connections) open at once, held, reconciled; only by name' },

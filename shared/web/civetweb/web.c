@@ -23,7 +23,6 @@ enum {
     WEB_THREADS = WEB_READERS_MAX + WEB_OTHERS_MAX,
     WEB_BUFFER_BYTES = WEB_RECORD_BYTES_MAX + 4096,
     WEB_TOKEN_BYTES = 16,
-    WEB_LISTEN_BYTES_MAX = 256,
     WEB_ORIGIN_BYTES_MAX = 400
 };
 /* How often a reader looks for the next record. */
@@ -41,8 +40,8 @@ struct web_reader {
 struct web {
     struct web_store store;
     struct mg_context *context;
-    char host[WEB_LISTEN_BYTES_MAX]; /* as it was given, without brackets */
-    char name[128];                  /* of this machine */
+    char host[WEB_HOST_BYTES_MAX]; /* as it was given, without brackets */
+    char name[128];                /* of this machine */
     char token[2 * WEB_TOKEN_BYTES + 1];
     const char *page;         /* NULL: the live page */
     const char *token_wanted; /* NULL: control needs none */
@@ -317,30 +316,13 @@ static int web__log(const struct mg_connection *connection, const char *message)
     return 1;
 }
 
-/* HOST:PORT or [IPV6]:PORT; fills web->host. */
 static bool web__read_listen(struct web *web, const char *listen, struct net_address *address,
                              struct error *error)
 {
-    const char *colon = strrchr(listen, ':');
-    size_t bytes = colon == NULL ? 0 : (size_t)(colon - listen);
-    uint16_t port = 0;
-    const char *from = listen;
-    if (bytes >= 2 && listen[0] == '[' && listen[bytes - 1] == ']') {
-        from++;
-        bytes -= 2;
-    }
-    if (bytes == 0 || bytes >= sizeof web->host ||
-        (strcmp(colon + 1, "0") != 0 && !ip_parse_port(colon + 1, &port))) {
-        error_set(error,
-                  "--listen: expected HOST:PORT, as in 127.0.0.1:9900 (port 0: a free one), found "
-                  "\"%s\"",
-                  listen);
-        return false;
-    }
-    memcpy(web->host, from, bytes);
-    web->host[bytes] = '\0';
+    uint16_t port;
     struct error reason;
-    if (!net_address_resolve(web->host, port, address, &reason)) {
+    if (!web_listen_parse(listen, web->host, &port, &reason) ||
+        !net_address_resolve(web->host, port, address, &reason)) {
         error_set(error, "--listen: %s", reason.text);
         return false;
     }

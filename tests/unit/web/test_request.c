@@ -168,6 +168,38 @@ static void test_token_opens_under_any_name(void **state)
     assert_int_equal(judge(&request, &HERE), 403); /* there is no token that it could know */
 }
 
+static void test_where_to_listen(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *host;
+        int port;
+    } CASES[] = {{"127.0.0.1:9900", "127.0.0.1", 9900},
+                 {"[::1]:0", "::1", 0},
+                 {"localhost:1", "localhost", 1},
+                 {"9900", NULL, 0},
+                 {"127.0.0.1", NULL, 0},
+                 {":9900", NULL, 0},
+                 {"", NULL, 0},
+                 {"a:", NULL, 0},
+                 {"a:65536", NULL, 0},
+                 {"a:00", NULL, 0}};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        char host[WEB_HOST_BYTES_MAX];
+        uint16_t port = 1;
+        struct error error = {""};
+        bool good = web_listen_parse(CASES[i].text, host, &port, &error);
+        assert_int_equal(good, CASES[i].host != NULL);
+        if (good) {
+            assert_string_equal(host, CASES[i].host);
+            assert_int_equal(port, CASES[i].port);
+        } else {
+            assert_non_null(strstr(error.text, "expected HOST:PORT"));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -176,6 +208,7 @@ int main(void)
         cmocka_unit_test(test_origin_is_the_page_itself),
         cmocka_unit_test(test_figures_are_for_pages_of_this_machine),
         cmocka_unit_test(test_control_needs_the_token_where_there_is_one),
+        cmocka_unit_test(test_where_to_listen),
         cmocka_unit_test(test_token_opens_under_any_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
