@@ -83,8 +83,10 @@ static const char *web__status_text(int status)
         return "Method Not Allowed";
     case 413:
         return "Content Too Large";
-    default:
+    case 503:
         return "Service Unavailable";
+    default:
+        return "Refused";
     }
 }
 
@@ -117,7 +119,7 @@ static int web__answer(struct mg_connection *connection, int status, const char 
              status == 503 ? "Retry-After: 5\r\n" : "",
              status == 401 ? "WWW-Authenticate: Bearer\r\n" : "", type, bytes);
     mg_write(connection, head, strlen(head));
-    if (strcmp(info->request_method, "HEAD") != 0) {
+    if (info->request_method == NULL || strcmp(info->request_method, "HEAD") != 0) {
         mg_write(connection, body, bytes);
     }
     return status;
@@ -297,6 +299,14 @@ static int web__begin(struct mg_connection *connection)
     }
 }
 
+/* What is no request gets our answer, too. (The server's own has a date by gmtime(), which is not
+ * for several threads.) */
+static int web__bad_request(struct mg_connection *connection, int status, const char *reason)
+{
+    web__refuse(connection, status, reason[0] != '\0' ? reason : "this is no request");
+    return 0;
+}
+
 static void *web__init_thread(const struct mg_context *context, int type)
 {
     (void)context;
@@ -385,8 +395,10 @@ static bool web__start(struct web *web, struct net_address *address, struct erro
                              "enable_keep_alive",
                              "no",
                              NULL};
-    struct mg_callbacks callbacks = {
-        .begin_request = web__begin, .log_message = web__log, .init_thread = web__init_thread};
+    struct mg_callbacks callbacks = {.begin_request = web__begin,
+                                     .http_error = web__bad_request,
+                                     .log_message = web__log,
+                                     .init_thread = web__init_thread};
     struct mg_server_port bound = {0};
     mg_init_library(0);
     web->context = mg_start(&callbacks, web, options);
