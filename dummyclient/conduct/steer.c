@@ -186,6 +186,10 @@ static bool steer__decide(struct steer *steer, const struct steer_moment *moment
 {
     const struct steer_order *order = request->order;
     struct touch touch = order->touch;
+    const struct course *course = steer_course(steer, steer->touches_count);
+    bool resumes = order->toggles && moment->t0_ns != TIME_NEVER_NS &&
+                   course_is_paused(course, moment->now_ns + moment->notice_ns - moment->t0_ns);
+    touch.kind = resumes ? TOUCH_RESUME : touch.kind;
     struct steer_mark mark = {.kind = order->kind, .touch = touch.kind, .at_ns = moment->now_ns};
     if (steer->marks_count == STEER_MARKS_MAX) {
         error_set(&request->error, "the run has %d marks already, and takes no more",
@@ -202,7 +206,7 @@ static bool steer__decide(struct steer *steer, const struct steer_moment *moment
     }
     mark.wall_ns = mark.at_ns + clock_wall_offset_ns();
     snprintf(mark.who, sizeof mark.who, "%s", request->who);
-    snprintf(mark.text, sizeof mark.text, "%s", order->text);
+    snprintf(mark.text, sizeof mark.text, "%s", resumes ? "resume" : order->text);
     steer->marks[steer->marks_count++] = mark;
     request->at_ns = moment->t0_ns == TIME_NEVER_NS ? 0 : mark.at_ns - moment->t0_ns;
     return true;
@@ -224,6 +228,9 @@ bool steer_turn(struct steer *steer, const struct steer_moment *moment, uint32_t
         struct steer__request *request = steer->first;
         steer->first = request->next;
         request->accepted = steer__decide(steer, moment, request);
+        if (!request->accepted && strcmp(request->who, STEER_TERMINAL) == 0) {
+            steer->refused = request->error;
+        }
         request->decided = true;
     }
     if (waited) {

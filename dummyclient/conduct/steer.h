@@ -22,12 +22,16 @@ enum {
     STEER_WHO_BYTES_MAX = 64
 };
 
+/* Who uses keys. */
+#define STEER_TERMINAL "terminal"
+
 enum steer_kind { STEER_TOUCH, STEER_MARK };
 
 /* What somebody wants. touch.at_ns is the supervisor's. */
 struct steer_order {
     enum steer_kind kind;
     struct touch touch;
+    bool toggles;                    /* TOUCH_PAUSE of a paused run: TOUCH_RESUME */
     char text[STEER_TEXT_BYTES_MAX]; /* the mark's, or the order in words: "rate +10%" */
 };
 
@@ -55,6 +59,7 @@ struct steer {
     uint32_t touches_count;
     struct steer_mark *marks;
     uint32_t marks_count;
+    struct error refused; /* the last order of the terminal, if it was; for the supervisor */
 };
 
 /* How the run stands. Times are on its clock. */

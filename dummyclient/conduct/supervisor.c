@@ -1,6 +1,7 @@
 #include "conduct/supervisor.h"
 
 #include "conduct/early_stop.h"
+#include "conduct/keys.h"
 #include "conduct/steer.h"
 #include "core/clock.h"
 #include "play/control.h"
@@ -45,6 +46,7 @@ struct supervisor {
     struct live_view *view;     /* the whole's */
     bool whole_known;           /* every rank has sent its status */
     struct steer *steer;
+    uint32_t marks_shown;
     int64_t touched_ns; /* when the load was last touched */
     uint32_t stops_seen;
     int64_t clock_offset_ns;
@@ -439,6 +441,25 @@ static void supervisor__follow_course(struct supervisor *supervisor)
     }
 }
 
+/* What has been done by hand, for whoever watches; and what the keys could not do. */
+static void supervisor__show_marks(struct supervisor *supervisor)
+{
+    struct steer *steer = supervisor->steer;
+    char line[STEER_TEXT_BYTES_MAX + STEER_WHO_BYTES_MAX + 64];
+    for (; supervisor->marks_shown < steer->marks_count; supervisor->marks_shown++) {
+        const struct steer_mark *mark = &steer->marks[supervisor->marks_shown];
+        double seconds = (double)(mark->at_ns - supervisor->run->origin_ns) / (double)NS_PER_S;
+        snprintf(line, sizeof line, "%.3f s %s: %s", seconds, mark->who, mark->text);
+        if (!supervisor->plan->options->quiet) {
+            console_print(&supervisor->console, line);
+        }
+    }
+    if (steer->refused.text[0] != '\0') {
+        console_print(&supervisor->console, steer->refused.text);
+        steer->refused.text[0] = '\0';
+    }
+}
+
 /* Orders of somebody who steers the run. In a fleet a touch waits until every rank has had the time
  * to take over the last ones. */
 static void supervisor__steer(struct supervisor *supervisor, int64_t now_ns)
@@ -456,6 +477,7 @@ static void supervisor__steer(struct supervisor *supervisor, int64_t now_ns)
         supervisor->touched_ns = now_ns;
         supervisor__follow_course(supervisor);
     }
+    supervisor__show_marks(supervisor);
 }
 
 /* The last touches, for the other ranks. */
@@ -721,8 +743,12 @@ bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *flee
         return false;
     }
     steer_begin(steer);
+    if (plan->options->keys && !plan->options->quiet && fleet_is_leader(fleet)) {
+        supervisor.console.keys = keys_open(steer);
+    }
     bool ended = supervisor__wait(&supervisor);
     steer_end(steer);
+    keys_close();
     run->end_ns = clock_now_ns();
     if (!ended) {
         console_close(&supervisor.console, SUPERVISOR_OUTPUT_WITHIN_NS);

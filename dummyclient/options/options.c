@@ -21,6 +21,7 @@ static void options__set_defaults(struct options *options)
                                 .threads = -1,
                                 .strict = true,
                                 .progress = true,
+                                .keys = true,
                                 .ranks = 1,
                                 .ranks_here = 1};
 }
@@ -227,6 +228,9 @@ static const struct option_row OPTIONS_ROWS[] = {
      .help = "print nothing but errors"},
     {"no-progress", 0, NULL, OPTION_FLAG_OFF, AT(progress),
      .help = "no live screen or lines"},
+    {"no-keys", 0, NULL, OPTION_FLAG_OFF, AT(keys),
+     .help = "leave the terminal's keys alone: else + and - change the\n"
+             "rate by 10%, space pauses, m marks and q ends the run"},
     {"screen", 0, NULL, OPTION_FLAG, AT(screen),
      .help = "the live screen although this seems to be no terminal"},
     {"list-options", 0, NULL, OPTION_ANSWER, AT(mode), .low = OPTIONS_LIST_OPTIONS,

@@ -82,6 +82,7 @@ struct options {
     bool strict;
     bool quiet;    /* no summary, no progress: errors only */
     bool progress; /* the live line */
+    bool keys;     /* of the terminal steer the run */
     bool screen;   /* the live screen, terminal or not */
     /* Not of the command line: this program's rank, and the number of ranks on its machine. */
     uint32_t rank;

@@ -4,6 +4,7 @@
 #include "core/printable.h"
 #include "files/file.h"
 #include "system/host.h"
+#include "system/keyboard.h"
 #include "system/stop.h"
 #include "system/thread.h"
 
@@ -131,6 +132,7 @@ bool output_print(void (*print)(void *context), void *context)
 void output_leave(int code)
 {
     output_leave_utf8();
+    keyboard_restore();
     stop_finished();
     _Exit(code);
 }

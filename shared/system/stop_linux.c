@@ -1,6 +1,8 @@
 /* Stop requests from signals. */
 #include "system/stop.h"
 
+#include "system/keyboard.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -23,6 +25,7 @@ static void stop__on_signal(int number)
     /* Async-signal-safe: lock-free on every target. */
     atomic_fetch_add_explicit(&stop__count, 1, memory_order_acq_rel);
     if (stop_requests() > STOP_REQUESTS_MAX) {
+        keyboard_restore();
         signal(number, SIG_DFL);
         raise(number); /* delivered when this handler returns */
     }

@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "core/must.h"
+#include "system/keyboard.h"
 #include "system/stop_win.h"
 
 #include <stddef.h>
@@ -22,7 +23,11 @@ static const int64_t STOP_CLOSING_DRAIN_NS = 1 * NS_PER_S;
 BOOL WINAPI stop_on_event(DWORD event)
 {
     if (event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT) {
-        return InterlockedIncrement(&stop__count) <= STOP_REQUESTS_MAX;
+        bool takes = InterlockedIncrement(&stop__count) <= STOP_REQUESTS_MAX;
+        if (!takes) {
+            keyboard_restore();
+        }
+        return takes;
     }
     /* Close (log-off, shutdown: see stop.h): the process ends as soon as this returns, and without
      * a result. */

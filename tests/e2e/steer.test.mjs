@@ -2,12 +2,12 @@
 // again.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { endServer, fileFor, folderFor, freePort, LIMIT, resultOf, ROOT, RUN_TIME_MS, runClient,
-  runServer, said, startClient, TAME } from './harness.mjs';
+import { endServer, fileFor, folderFor, freePort, LIMIT, programCall, resultOf, ROOT, RUN_TIME_MS,
+  runClient, runServer, said, startClient, TAME, WINDOWS } from './harness.mjs';
 import { sleep } from '../../scripts/lib/base/process.mjs';
 
 function scenarioOf(folder, load) {
@@ -180,5 +180,121 @@ test('a closed loop has connections and an end, but no rate', LIMIT, async (t) =
   assert.equal(client.exitCode, 0, said(client));
   const result = resultOf(out);
   assert.deepEqual(result.steering.load.stages.map(({ connections }) => connections), [6, 2, 6]);
+  await endServer(server);
+});
+
+// --- By keys of a terminal.
+
+function whyNoTerminal() {
+  if (WINDOWS) return 'no pseudo-terminal that Wine takes for a console';
+  return spawnSync('script', ['--version']).status === 0 ? false : 'script(1) is not there';
+}
+
+/** Runs a shell script on a pseudo-terminal. type() presses keys; until() waits until what the
+ *  terminal shows matches, from where the last wait ended. */
+function onTerminal(t, commands) {
+  const child = spawn('script', ['-qfec', `bash -c '${commands}'`, '/dev/null'],
+    { stdio: 'pipe', env: { ...process.env, TERM: 'xterm', SHELL: '/bin/bash' } });
+  let shown = '';
+  let from = 0;
+  child.stdout.setEncoding('utf8').on('data', (text) => { shown += text; });
+  const ended = new Promise((resolve) => { child.on('close', resolve); });
+  t.after(() => child.kill('SIGKILL'));
+  return {
+    ended,
+    shown: () => shown,
+    type: (keys) => child.stdin.write(keys),
+    async until(pattern) {
+      const until_ms = Date.now() + RUN_TIME_MS;
+      for (;;) {
+        const found = pattern.exec(shown.slice(from));
+        if (found) { from += found.index + found[0].length; return; }
+        assert.ok(Date.now() < until_ms && child.exitCode === null,
+          `${pattern} is not in:\n${shown}`);
+        await sleep(20);
+      }
+    },
+  };
+}
+
+/** The call of a client that plays for a minute, and where its result is. */
+function longCall(folder, server, load) {
+  const { command } = programCall('dummyclient');
+  const out = path.join(folder, 'result.json');
+  return { out, call: `${command} ${scenarioOf(folder, load)} --port ${server.port} --out ${out} ` +
+    '--warmup 0s --no-strict' };
+}
+
+const MINUTE = { connections: 4, rate: '100/s', duration: '60s' };
+
+test('keys steer the run, and the terminal is as it was afterwards',
+  { ...LIMIT, skip: whyNoTerminal() }, async (t) => {
+    const folder = folderFor(t);
+    const server = await runServer(t);
+    const { out, call } = longCall(folder, server, MINUTE);
+    const terminal = onTerminal(t, `cd ${folder}; stty -g > before; ${call}; stty -g > after`);
+    await terminal.until(/running/);
+    for (const [key, said_] of [['+', /rate \+10%/], ['-', /rate -10%/], [' ', /: pause/],
+      [' ', /: resume/], ['m', /: mark/], ['x', null], ['q', /end of the run/]]) {
+      terminal.type(key);
+      if (said_) await terminal.until(said_);
+    }
+    await terminal.ended;
+    const result = resultOf(out);
+    assert.deepEqual(result.steering.marks.map(({ kind, who }) => `${kind} ${who}`),
+      ['rate', 'rate', 'pause', 'resume', 'mark', 'end'].map((kind) => `${kind} terminal`));
+    assert.equal(result.run.interrupted, false);
+    assert.equal(fs.readFileSync(path.join(folder, 'after'), 'utf8'),
+      fs.readFileSync(path.join(folder, 'before'), 'utf8'));
+    await endServer(server);
+  });
+
+test('stopped, killed and in the background, it leaves the terminal alone',
+  { ...LIMIT, skip: whyNoTerminal() }, async (t) => {
+    const folder = folderFor(t);
+    const server = await runServer(t);
+    const { out, call } = longCall(folder, server, MINUTE);
+    const modes = (name) => fs.readFileSync(path.join(folder, name), 'utf8');
+    // In the background first: it plays on. In the foreground it takes keys; stopped by Ctrl+Z the
+    // terminal is the shell's again; it goes on, takes keys, and is ended by one.
+    const terminal = onTerminal(t, `set -m; cd ${folder}; stty -g > first; ${call} & ` +
+      'sleep 1; stty -g > behind; jobs -r | grep -c dummyclient > running; fg; ' +
+      'stty -g > stopped; echo STOPPED; fg; stty -g > last; ' +
+      `${call.replace('result.json', 'none.json')}; stty -g > killed`);
+    await terminal.until(/running/);
+    const until_ms = Date.now() + RUN_TIME_MS;
+    while (!fs.existsSync(path.join(folder, 'running')) || !modes('running')) {
+      assert.ok(Date.now() < until_ms, terminal.shown());
+      await sleep(50);
+    }
+    assert.equal(modes('running').trim(), '1', terminal.shown());
+    await sleep(500); // it looks for the terminal five times a second
+    terminal.type('+');
+    await terminal.until(/rate \+10%/);
+    terminal.type('\x1a');
+    await terminal.until(/STOPPED/);
+    await sleep(500);
+    terminal.type('q');
+    await terminal.until(/end of the run/);
+    await terminal.until(/running/);
+    terminal.type('\x1c'); // Ctrl+\, SIGQUIT
+    await terminal.ended;
+    assert.deepEqual(resultOf(out).steering.marks.map(({ kind }) => kind), ['rate', 'end']);
+    for (const name of ['behind', 'stopped', 'last', 'killed']) {
+      assert.equal(modes(name), modes('first'), name);
+    }
+    await endServer(server);
+  });
+
+test('--no-keys leaves the keys alone', { ...LIMIT, skip: whyNoTerminal() }, async (t) => {
+  const folder = folderFor(t);
+  const server = await runServer(t);
+  const { out, call } = longCall(folder, server, { ...MINUTE, duration: '2s' });
+  const terminal = onTerminal(t, `${call} --no-keys`);
+  await terminal.until(/running/);
+  terminal.type('+q');
+  await terminal.ended;
+  assert.equal(resultOf(out).steering, undefined);
+  assert.doesNotMatch(terminal.shown(), /keys:/);
   await endServer(server);
 });

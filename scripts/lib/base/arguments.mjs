@@ -16,8 +16,8 @@ export const CLIENT_VALUES = new Set(['--host', '--port', '--target', '--duet', 
   '--openmetrics', '--threshold', '--io', '--spin', '--codec', '--trace', '--tls-ca', '--listen',
   '--listen-token', '--send']);
 export const CLIENT_FLAGS = new Set(['--no-strict', '--check', '--print-scenario', '--busy-poll',
-  '--quiet', '--no-progress', '--screen', '--list-options', '--version', '--help', '--tls',
-  '--insecure']);
+  '--quiet', '--no-progress', '--no-keys', '--screen', '--list-options', '--version', '--help',
+  '--tls', '--insecure']);
 
 // What other programs call an option, and what is to be said beside it: dummyclient's own table
 // (a test compares the two).
