@@ -257,8 +257,8 @@ void console_print(void *context, const char *line)
     console->left_out += !console__put(console, line);
 }
 
-void console_tick(struct console *console, enum run_phase phase, int64_t run_ns,
-                  const struct live_view *view, int64_t now_ns)
+void console_tick(struct console *console, const struct course *course, enum run_phase phase,
+                  int64_t run_ns, const struct live_view *view, int64_t now_ns)
 {
     static struct console__frame frame; /* large; of the supervisor's thread */
     int64_t every_ns = console->terminal       ? CONSOLE_TERMINAL_EVERY_NS
@@ -271,6 +271,7 @@ void console_tick(struct console *console, enum run_phase phase, int64_t run_ns,
     frame.now = *view;
     frame.before = console->before;
     frame.moment = (struct screen_moment){.plan = console->plan,
+                                          .course = course,
                                           .phase = phase,
                                           .run_ns = run_ns,
                                           .origin_ns = now_ns - console->origin_ns,

@@ -64,7 +64,7 @@ static bool screen__is_playing(const struct screen_moment *moment)
 
 static const struct pacing *screen__pacing(const struct screen_moment *moment)
 {
-    return &moment->plan->course.pacing;
+    return &moment->course->pacing;
 }
 
 static uint64_t screen__rate(const struct screen_moment *moment, uint64_t amount)
@@ -96,17 +96,15 @@ static const char *screen__seconds(int64_t time_ns, char text[UNITS_TEXT_BYTES_M
 static void screen__phase(const struct screen_moment *moment, char *text, size_t bytes)
 {
     static const char *const WORDS[] = {"connecting", "warm-up", "running", "draining", "ended"};
+    const struct pacing *planned = &moment->plan->course.pacing;
     const struct pacing *pacing = screen__pacing(moment);
-    if (!screen__is_playing(moment) || pacing->stages_count < 2) {
-        snprintf(text, bytes, "%s", WORDS[moment->phase]);
-        return;
+    bool playing = screen__is_playing(moment);
+    bool paused = playing && course_is_paused(moment->course, moment->run_ns);
+    int used = snprintf(text, bytes, "%s", paused ? "paused" : WORDS[moment->phase]);
+    if (playing && planned->stages_count > 1) {
+        snprintf(text + used, bytes - (size_t)used, ", stage %" PRIu32 " of %" PRIu32,
+                 pacing_stage_number(pacing, moment->run_ns) + 1, planned->stages_count);
     }
-    uint32_t stage = 0;
-    while (stage + 1 < pacing->stages_count && moment->run_ns >= pacing->stages[stage].end_ns) {
-        stage++;
-    }
-    snprintf(text, bytes, "%s, stage %" PRIu32 " of %" PRIu32, WORDS[moment->phase], stage + 1,
-             pacing->stages_count);
 }
 
 /* "running, stage 2 of 3, 12 s of 30 s" */
@@ -118,8 +116,7 @@ static void screen__progress(const struct screen_moment *moment, char *text, siz
     bool playing = screen__is_playing(moment);
     screen__phase(moment, phase, sizeof phase);
     snprintf(text, bytes, "%s, %s%s%s", phase, screen__seconds(moment->run_ns, passed),
-             playing ? " of " : "",
-             playing ? screen__seconds(moment->plan->duration_ns, whole) : "");
+             playing ? " of " : "", playing ? screen__seconds(moment->course->end_ns, whole) : "");
 }
 
 /* The name of the scenario and the target, where there is room for them on the line. */
@@ -158,15 +155,16 @@ static void screen__bar(struct screen *screen)
     const char *empty = utf8 ? "\xE2\x96\x91" : "-"; /* U+2591 */
     double share = moment->phase == PHASE_CONNECTING
                        ? (double)moment->now->gauges[LIVE_SETTLED] / (double)plan->connections
-                   : screen__is_playing(moment) ? (double)moment->run_ns / (double)plan->duration_ns
-                                                : 1;
+                   : screen__is_playing(moment)
+                       ? (double)moment->run_ns / (double)moment->course->end_ns
+                       : 1;
     share = share < 0 ? 0 : share > 1 ? 1 : share;
     char left[UNITS_TEXT_BYTES_MAX + 16] = "";
     int bytes = snprintf(left, sizeof left, " %d%%", (int)(share * 100 + 0.5));
     if (screen__is_playing(moment)) {
         char text[UNITS_TEXT_BYTES_MAX];
         snprintf(left + bytes, sizeof left - (size_t)bytes, ", %s left",
-                 screen__seconds(plan->duration_ns - moment->run_ns, text));
+                 screen__seconds(moment->course->end_ns - moment->run_ns, text));
     }
     int cells = canvas_columns(&screen->canvas) - (int)strlen(" 100%, 59m 59s left");
     cells = cells > SCREEN_BAR_MAX ? SCREEN_BAR_MAX : cells;

@@ -19,6 +19,7 @@ struct screen_history {
  * origin while connecting; origin_ns from the origin. */
 struct screen_moment {
     const struct plan *plan;
+    const struct course *course; /* of the load, as it is played */
     enum run_phase phase;
     int64_t run_ns;
     int64_t origin_ns;

@@ -8,6 +8,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { endServer, fileFor, folderFor, freePort, LIMIT, programCall, resultOf, ROOT, RUN_TIME_MS,
   runClient, runServer, said, startClient, TAME, WINDOWS } from './harness.mjs';
+import { mpiMissing, startMpi } from './mpi_harness.mjs';
 import { sleep } from '../../scripts/lib/base/process.mjs';
 
 function scenarioOf(folder, load) {
@@ -27,10 +28,10 @@ async function order(port, what) {
 
 /** Plays the scenario; hands: orders, each with the time it is given at, since the first one that
  *  the run took. */
-async function steer(t, folder, server, load, hands) {
+async function steer(t, folder, server, load, hands, start = startClient) {
   const out = path.join(folder, 'steered.json');
   const port = await freePort();
-  const client = startClient(t, [fileFor(scenarioOf(folder, load)), '--port', server.port,
+  const client = start(t, [fileFor(scenarioOf(folder, load)), '--port', server.port,
     '--listen', `127.0.0.1:${port}`, '--out', fileFor(out), ...TAME]);
   const until_ms = Date.now() + RUN_TIME_MS;
   let began_s;
@@ -180,6 +181,22 @@ test('a closed loop has connections and an end, but no rate', LIMIT, async (t) =
   assert.equal(client.exitCode, 0, said(client));
   const result = resultOf(out);
   assert.deepEqual(result.steering.load.stages.map(({ connections }) => connections), [6, 2, 6]);
+  await endServer(server);
+});
+
+test('ranks are steered as one', { ...LIMIT, skip: mpiMissing() }, async (t) => {
+  const folder = folderFor(t);
+  const server = await runServer(t);
+  const steered = await steer(t, folder, server,
+    { connections: 12, rate: '200/s', duration: '4s' },
+    [{ after_ms: 0, connections: 2 }, { after_ms: 0, rate: 300 }, { after_ms: 300, pause: true },
+      { after_ms: 100, pause: false }, { after_ms: 100, connections: 9 },
+      { after_ms: 0, rate: '-50%' }],
+    (test_, args) => startMpi(test_, 3, args));
+  assert.deepEqual(steered.answers.map(({ status }) => status), Array(6).fill(200));
+  const { begun, dropped, never_started: never, intended } = steered.result.rate;
+  assert.equal(begun + dropped + never, intended);
+  await assertReplays(t, folder, server, steered, 500);
   await endServer(server);
 });
 

@@ -42,6 +42,7 @@ static int setup_with(void **state, const char *scenario)
     fixture = (struct fixture){0};
     harness_plan(&fixture.harness, scenario, arguments);
     fixture.moment = (struct screen_moment){.plan = &fixture.harness.plan,
+                                            .course = &fixture.harness.plan.course,
                                             .phase = PHASE_RUNNING,
                                             .run_ns = 12 * NS_PER_S,
                                             .origin_ns = 13 * NS_PER_S,
