@@ -6,8 +6,9 @@ import { MODELS_CHARTS } from './models.mjs';
 import { chartIntervals, chartPairChanges, chartPairSpread, chartPairValues } from './pairs.mjs';
 import { chartOverlayErrors, chartOverlayLatency, chartOverlayRate } from './several.mjs';
 import { percentileKeys } from '../../results/percentiles.mjs';
-import { chartBytes, chartConnections, chartErrors, chartHeat, chartRate, chartResponse,
-  chartServerErrors, chartServerSamples, chartShareRate, chartShareResponse } from './time.mjs';
+import { chartBytes, chartConnections, chartErrors, chartHeat, chartMessages, chartRate,
+  chartResponse, chartServerErrors, chartServerSamples, chartShareRate, chartShareResponse }
+  from './time.mjs';
 
 const always = () => true;
 /** Some of it was measured, and not only given up. */
@@ -48,7 +49,11 @@ const LIVE = ['rate', 'response', 'heat', 'connections', 'bytes', 'errors', 'ste
   'behavior_rate', 'target_rate'];
 
 /** Charts of a run that is being played: those of a run that its records have something for. */
-export const LIVE_CHARTS = RUN_CHARTS.filter(({ name }) => LIVE.includes(name));
+export const LIVE_CHARTS = [
+  { name: 'messages', draw: chartMessages, when: (view) => view.of_server, height: 330,
+    wide: true, time: true },
+  ...RUN_CHARTS.filter(({ name }) => LIVE.includes(name)).map((chart) => (chart.name === 'rate'
+    ? { ...chart, when: (view) => !view.of_server } : chart))];
 
 /** Charts of several runs together. */
 export const SEVERAL_CHARTS = [

@@ -146,6 +146,17 @@ export function chartConnections(view, theme) {
     formatter: axisTooltip(columns, formatCount) });
 }
 
+/** What a server took and gave, where nothing is due. */
+export function chartMessages(view, theme) {
+  const { columns } = view;
+  const { colors } = theme;
+  return timeChart(view, theme, { title: 'Messages', hint: 'each way per second', series: [
+    lineSeries('received', pairs(columns, 'messages_received'), { color: colors[0], width: 2.5 }),
+    lineSeries('sent', pairs(columns, 'messages_sent'),
+      { color: colors[1], dash: [7, 4], symbol: 'triangle' })],
+  yAxis: valueAxis(theme, formatRate, HEADROOM), formatter: axisTooltip(columns, formatRate) });
+}
+
 export function chartBytes(view, theme) {
   const { colors } = theme;
   const series = [

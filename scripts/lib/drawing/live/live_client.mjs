@@ -70,7 +70,7 @@ function showPhase() {
   at('time').textContent = text;
   at('bar').hidden = share === null;
   at('bar').firstElementChild.style.width = `${((share ?? 0) * 100).toFixed(1)}%`;
-  const name = plan?.scenario?.name ?? plan?.name ?? 'A run';
+  const name = plan?.scenario?.name ?? plan?.name ?? at('name').textContent;
   document.title = `${word} – ${name} – Dummyload`;
 }
 
@@ -117,6 +117,8 @@ function takeEnd({ data }) {
 function takeRun({ data }) {
   let run;
   try { run = JSON.parse(data); } catch { return; }
+  // A server has no plan to be called by.
+  if (run.program === 'dummyserver') at('name').textContent = run.program;
   if (run.control) startControl(at('control'), token);
 }
 

@@ -135,6 +135,23 @@ export function liveVerdicts(live) {
   return verdicts(list.sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state)));
 }
 
+/** The figures of a server, which knows of no load. */
+function serverTiles(live, rate) {
+  const { entries, last } = live;
+  const before = entries.at(-2)?.entry.cpu_s ?? 0;
+  const { span } = entries.at(-1);
+  const both = (key, format) => [['Received', 'received'], ['Sent', 'sent']].map(([name, way]) =>
+    tile(`${name}, ${key}`, format(rate(`${key}_${way}`)), ''));
+  const errors = sumOf(live, 'errors');
+  return cardRows('tiles', [
+    tile('Connections', formatCount(last.connections),
+      `${formatCount(sumOf(live, 'connects_ok'))} accepted`),
+    ...both('messages', formatRate), tile('Errors', formatCount(errors), ''),
+    tile('CPU', formatPercent(((last.cpu_s - before) * SECOND_NS) / span, 0), 'of one CPU'),
+    ...both('bytes', (value) => `${formatBytes(value)}/s`),
+    tile('Memory', formatBytes(last.rss_bytes), '')], TILES_MOST);
+}
+
 /** The row of figures: of the last second, and until now. */
 export function liveTiles(live) {
   const { entries, last } = live;
@@ -142,6 +159,7 @@ export function liveTiles(live) {
   const { entry, span } = entries.filter((one) => one.span > SECOND_NS / 2).at(-1) ??
     { entry: { buckets: [] }, span: SECOND_NS };
   const rate = (key) => (Number(entry[key] ?? 0) * SECOND_NS) / span;
+  if (last.cpu_s !== undefined && entries.length) return serverTiles(live, rate);
   const keys = ['p50', 'p99'];
   const now = countBuckets(entry.buckets) ? bucketsPercentilesNs(entry.buckets, [50, 99], 'live')
     : [null, null];

@@ -62,7 +62,7 @@ export function makeLiveView(live, plan) {
   addPercentiles(columns, entries, DIGITS);
   const wanted = entries.map(({ entry }) => entry.connections_wanted);
   if (wanted.some((one) => one !== undefined)) columns.wanted = wanted.map((one) => one ?? null);
-  return { columns, duration_s: round(last.t_ns / SECOND_NS),
+  return { columns, of_server: last.cpu_s !== undefined, duration_s: round(last.t_ns / SECOND_NS),
     errors: errorsOf(live), errors_by_kind: errorKinds(entries),
     heat: heatOf(entries, HEAT_COLUMNS_MAX, DIGITS),
     latency: entries.some(({ entry }) => entry.buckets.length) ? { response: {} } : {},
