@@ -132,6 +132,8 @@ test('values on short options, clusters, equals signs and abbreviations are unde
   assert.equal(options.scenario, 'x.json');
   assert.equal(stressArguments(['-H127.0.0.1']).remote, true);
   assert.equal(stressArguments(['--target=a:1']).remote, true);
+  assert.equal(stressArguments(['redis://h:1']).remote, true);
+  assert.throws(() => stressArguments(['-']), { code: 2 });
   assert.throws(() => stressArguments(['-H127.0.0.1', '--server-cmd', 'x {port}']), { code: 2 });
   assert.throws(() => stressArguments(['-ox.json']), { code: 2 });
   assert.throws(() => stressArguments(['-c']), { code: 2 });

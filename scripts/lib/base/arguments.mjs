@@ -171,6 +171,11 @@ export function commandLine(argv, own, refused = {}) {
   return read;
 }
 
+/** Is it no file, but a URL, of which the client makes a scenario? */
+export function isUrl(name) {
+  return /^[a-z][a-z0-9+]+:\/\//i.test(name ?? '');
+}
+
 const STRESS_VALUES = { '--server-cmd': 'serverCommand', '--handler': 'handler', '--model': 'model',
   '--framing': 'framing', '--server-options': 'serverOptions', '--results': 'results' };
 const STRESS_FLAGS = { '--windows': ['windows', true], '--no-page': ['page', false],
@@ -199,10 +204,14 @@ export function stressArguments(argv) {
     const [key, set] = STRESS_FLAGS[name] ?? [STRESS_VALUES[name], value];
     options[key] = set;
   }
-  options.remote = ['--host', '--target'].some((name) => name in read.given);
+  if (options.scenario === '-') {
+    throw new Failure('the scenario is read more than once: give a file, not standard input', 2);
+  }
+  options.remote = isUrl(options.scenario) ||
+    ['--host', '--target'].some((name) => name in read.given);
   if (options.remote && options.serverCommand) {
-    throw new Failure('--server-cmd starts a server here, --host and --target name one that runs ' +
-      'already: give one of them', 2);
+    throw new Failure('--server-cmd starts a server here, --host, --target and a URL name one ' +
+      'that runs already: give one of them', 2);
   }
   const { serverCommand } = options;
   if (serverCommand && !serverCommand.includes('{port}') && !Number(read.given['--port'])) {

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { accepts, freePort, isOrphan, listenersOf, markedProcesses, portTaken, processDescends,
   processLives } from './listeners.mjs';
+import { isUrl } from '../base/arguments.mjs';
 import { ON_WINDOWS, programsFolder } from '../base/paths.mjs';
 import { pinCall } from './pinning.mjs';
 import { Failure, Program, shellCall, sleep } from '../base/process.mjs';
@@ -27,9 +28,9 @@ export function programCall(name, windows) {
   return wineCall(file);
 }
 
-/** A path as a program under Wine takes it. */
+/** A path, or a URL, as a program under Wine takes it. */
 export function programPath(file, windows) {
-  return windows && !ON_WINDOWS ? `Z:${file.replaceAll('/', '\\')}` : file;
+  return windows && !ON_WINDOWS && !isUrl(file) ? `Z:${file.replaceAll('/', '\\')}` : file;
 }
 
 /** Starts dummyserver on a free port and waits until it listens. Returns { program, port }. */

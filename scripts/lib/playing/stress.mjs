@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { clientWithout, stressArguments } from '../base/arguments.mjs';
+import { clientWithout, stressArguments, isUrl } from '../base/arguments.mjs';
 import { buildPair } from '../building/build.mjs';
 import { addressArguments, peekScenario } from './address.mjs';
 import { makeCertificate } from './certificate.mjs';
@@ -52,6 +52,7 @@ exit: the client's: 0 ok, 1 failed, 2 bad usage or scenario, 3 measurement inval
 
 function findScenario(name) {
   if (name === undefined) return path.join(ROOT, 'scenarios', 'echo.json');
+  if (isUrl(name)) return name;
   const inTree = path.join(ROOT, 'scenarios', path.basename(name));
   // `lobby.json` finds scenarios/lobby.json; a wrong path is left for the client to complain of.
   return !fs.existsSync(name) && path.dirname(name) === '.' && fs.existsSync(inTree)
