@@ -16,15 +16,9 @@ _Static_assert(sizeof(((struct server_live *)0)->before) / sizeof(struct counter
 
 static const int64_t LIVE_CLOSE_WITHIN_NS = 2 * NS_PER_S;
 
-static const char LIVE_PAGE[] =
-    "<!doctype html><meta charset=\"utf-8\"><title>dummyserver</title><h1>dummyserver</h1>"
-    "<p>Its counters while it serves: <a href=\"events\">/events</a> (server-sent events, one "
-    "record a second) and <a href=\"metrics\">/metrics</a> (Prometheus). The client's live page "
-    "(dummyclient --listen) has the charts.</p>\n";
-
 bool server_live_open(struct server_live *live, const char *listen, struct error *error)
 {
-    struct web_options options = {.listen = listen, .page = LIVE_PAGE};
+    struct web_options options = {.listen = listen};
     *live = (struct server_live){0};
     live->web = web_open(&options, error);
     return live->web != NULL;

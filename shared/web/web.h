@@ -39,7 +39,6 @@ typedef bool web_control(void *context, const char *order, const char *who,
 
 struct web_options {
     const char *listen; /* HOST:PORT; port 0: a free one. Stays the caller's */
-    const char *page;   /* HTML of /; NULL: the live page of a client's run */
     const char *token;  /* what control needs. NULL: nothing, on a loopback address; made up
                          * otherwise */
 };

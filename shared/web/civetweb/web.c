@@ -43,7 +43,6 @@ struct web {
     char host[WEB_HOST_BYTES_MAX]; /* as it was given, without brackets */
     char name[128];                /* of this machine */
     char token[2 * WEB_TOKEN_BYTES + 1];
-    const char *page;         /* NULL: the live page */
     const char *token_wanted; /* NULL: control needs none */
     char url[NET_ADDRESS_TEXT_BYTES_MAX + 16];
     char refused[256]; /* the server's own words, while it starts */
@@ -144,12 +143,9 @@ static int web__document(struct web *web, struct mg_connection *connection,
     return status;
 }
 
-static int web__page(const struct web *web, struct mg_connection *connection)
+static int web__page(struct mg_connection *connection)
 {
     static const char TYPE[] = "text/html; charset=utf-8";
-    if (web->page != NULL) {
-        return web__answer(connection, 200, TYPE, web->page, strlen(web->page));
-    }
     if (web_page_bytes == 0) {
         return web__answer(connection, 200, TYPE, WEB_PLAIN_PAGE, sizeof WEB_PLAIN_PAGE - 1);
     }
@@ -295,7 +291,7 @@ static int web__begin(struct mg_connection *connection)
     case WEB_ROUTE_CONTROL:
         return web__control(web, connection);
     default:
-        return web__page(web, connection);
+        return web__page(connection);
     }
 }
 
@@ -420,7 +416,6 @@ struct web *web_open(const struct web_options *options, struct error *error)
     struct net_address address;
     struct host_info host;
     memset(&web, 0, sizeof web);
-    web.page = options->page;
     web.token_wanted = options->token;
     if (!web__read_listen(&web, options->listen, &address, error)) {
         return NULL;
