@@ -70,8 +70,13 @@ void recorder_flush(struct recorder *recorder, int64_t now_ns)
     recorder__flush_total(recorder, now_ns, TOTAL_BYTES_RECEIVED, SERIES_BYTES_RECEIVED);
     recorder__flush_total(recorder, now_ns, TOTAL_MESSAGES_SENT, SERIES_MESSAGES_SENT);
     recorder__flush_total(recorder, now_ns, TOTAL_MESSAGES_RECEIVED, SERIES_MESSAGES_RECEIVED);
-    series_add_errors(recorder->series, now_ns, &recorder->counters, &recorder->flushed);
-    memcpy(recorder->flushed.errors, recorder->counters.errors, sizeof recorder->flushed.errors);
+    /* At the end of every poll: nearly always there is nothing new. */
+    if (memcmp(recorder->flushed.errors, recorder->counters.errors,
+               sizeof recorder->flushed.errors) != 0) {
+        series_add_errors(recorder->series, now_ns, &recorder->counters, &recorder->flushed);
+        memcpy(recorder->flushed.errors, recorder->counters.errors,
+               sizeof recorder->flushed.errors);
+    }
     for (int i = 0; recorder->live != NULL && i < COUNTERS; i++) {
         atomic_store_explicit(&recorder->live[i], recorder->counters.numbers[i],
                               memory_order_relaxed);
