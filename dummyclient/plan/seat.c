@@ -49,9 +49,9 @@ static bool plan__share_connections(struct plan *plan, struct error *error)
     }
     if (playing > connections) {
         error_set(error,
-                  "%" PRIu32 " connections cannot play %" PRIu32 " behaviors: give "
+                  "%" PRIu32 " connection%s cannot play %" PRIu32 " behaviors: give "
                   "--connections %" PRIu32 " or more",
-                  connections, playing, playing);
+                  connections, connections == 1 ? "" : "s", playing, playing);
         return false;
     }
     /* Distributes what rounding has left over, or takes back what the minimum of one has added. */

@@ -293,7 +293,7 @@ static void test_all_mistakes_are_told_at_once(void **state)
         "dummyclient: threshold \"errors.zzz == 0\"",
         "s.json: `targets[1].host`: host \"127.0.0.400\" does not resolve",
         "s.json: `sources[0]`: host \"127.0.0.300\" does not resolve",
-        "dummyclient: 1 connections cannot play 2 behaviors",
+        "dummyclient: 1 connection cannot play 2 behaviors",
         "s.json: `load.max_catch_up_rate`: expected more than the highest rate, 70/s",
     };
     struct harness harness;
