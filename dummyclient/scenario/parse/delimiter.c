@@ -171,6 +171,24 @@ static bool parse__ends_lines(const struct framing *framing, const uint8_t *byte
     }
 }
 
+/* Cells are known: none may end its line. A framing by a delimiter alone is judged below. */
+static void parse__check_line_column(struct parse *parse, const struct operand *operand)
+{
+    const struct framing *framing = &parse->protocol->framing;
+    const struct data_table *table = &parse->tables[operand->index];
+    for (uint32_t row = 0; row < table->rows_count && framing->type != FRAMING_DELIMITER; row++) {
+        uint32_t bytes_count = 0;
+        const uint8_t *cell = data_cell(table, row, operand->column, &bytes_count);
+        if (lines_find_end(framing, cell, bytes_count) < bytes_count) {
+            reader_mistake(&parse->reader,
+                           "the column `%s` of the table `%s` has the end of a line in row %" PRIu32
+                           ": the rest of the cell would be a line of its own",
+                           table->columns[operand->column].name, table->name, row + 1);
+            return;
+        }
+    }
+}
+
 static void parse__note_lines(struct parse *parse, const struct body *body)
 {
     const struct framing *framing = &parse->protocol->framing;
@@ -184,7 +202,13 @@ static void parse__note_lines(struct parse *parse, const struct body *body)
             parse__ends_lines(framing, operand->bytes, operand->bytes_count, i == 0)) {
             return;
         }
-        if (!parse__is_open(body, i) || i < counted_end || operand->reads_text) {
+        if (i < counted_end || operand->reads_text) {
+            continue;
+        }
+        if (part->form == PART_TEXT && operand->source == OPERAND_DATA) {
+            parse__check_line_column(parse, operand);
+        }
+        if (!parse__is_open(body, i)) {
             continue;
         }
         for (uint32_t n = 0; n < parse->names_count; n++) {

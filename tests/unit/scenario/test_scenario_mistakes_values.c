@@ -152,6 +152,22 @@ static void test_cells_do_not_hold_the_delimiter(void **state)
         root, "{ 'send': { 'body': { 'text': 'x ${t.c} y' } } }",
         "[0].send.body`: the column `c` of the table `t` has the delimiter (or a part of it "
         "at an end) in row 1: the message would become two");
+    static const char *const of_lines[][2] = {
+        {"'type': 'http'", "'GET /${t.b} HTTP/1.1\\r\\n\\r\\n'"},
+        {"'type': 'resp'", "'GET ${t.b}\\r\\n'"},
+        {"'type': 'lines', 'delimiter': '\\r\\n'", "'PUB ${t.b}'"}};
+    for (size_t i = 0; i < sizeof of_lines / sizeof of_lines[0]; i++) {
+        char text[256];
+        char step[256];
+        snprintf(text, sizeof text,
+                 "'framing': { %s }, 'data': { 't': { 'file': "
+                 "'test_scenario_mistakes_values.csv' } },",
+                 of_lines[i][0]);
+        snprintf(step, sizeof step, "{ 'send': { 'body': { 'text': %s } } }", of_lines[i][1]);
+        check_steps(text, step,
+                    "[0].send.body`: the column `b` of the table `t` has the end of a line in row "
+                    "1: the rest of the cell would be a line of its own");
+    }
     remove("test_scenario_mistakes_values.csv");
 }
 
