@@ -88,8 +88,9 @@ static void live__put_metrics(struct server_live *live, const struct live__momen
                                    .format = METRICS_PROMETHEUS,
                                    .run_id = live->servers->all[0]->options.run_id};
     metrics_add_gauge(&metrics, "connections", moment->connections);
-    metrics_add_gauge(&metrics, "cpu_seconds",
-                      moment->resources.cpu_user_s + moment->resources.cpu_system_s);
+    metrics_add_type(&metrics, "cpu_seconds", "counter");
+    json_text_print(&text, "dummyserver_cpu_seconds_total{run_id=\"%s\"} %.9g\n", metrics.run_id,
+                    moment->resources.cpu_user_s + moment->resources.cpu_system_s);
     metrics_add_gauge(&metrics, "rss_bytes", (double)moment->resources.rss_bytes);
     metrics_add_counters(&metrics, &moment->counters);
     if (!text.failed) {

@@ -4,6 +4,67 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What each family is, for people who look at /metrics or at a name in a dashboard. */
+static const struct {
+    const char *family;
+    const char *help;
+} METRICS_HELP[] = {
+    {"connections", "Connections that are open now"},
+    {"connecting", "Connections being connected, or waiting to be connected again"},
+    {"connections_wanted", "Connections that the scenario wants now"},
+    {"run_seconds", "Seconds since the run began"},
+    {"phase", "1 for the phase that the run is in, 0 for the others"},
+    {"due", "Arrivals due since the load began; of random ones as many as are expected"},
+    {"rate_per_second", "Arrivals per second: what the scenario asks for now"},
+    {"response_seconds", "Response times of the whole run, from the intended send time"},
+    {"latency_seconds", "Latencies by kind, of the measuring window until now"},
+    {"latency_censored", "Samples of a latency of which only the age is known: no reply came"},
+    {"step_latency_seconds", "Response times of each step, of the measuring window until now"},
+    {"threshold_holds", "1 where a threshold holds as the figures stand, 0 where it does not"},
+    {"target_iterations", "Iterations begun, by target"},
+    {"target_requests", "Requests sent, by target"},
+    {"target_responses", "Replies received in time, by target"},
+    {"target_errors", "Errors of all kinds, by target"},
+    {"behavior_iterations", "Iterations begun, by behavior"},
+    {"behavior_requests", "Requests sent, by behavior"},
+    {"behavior_responses", "Replies received in time, by behavior"},
+    {"behavior_errors", "Errors of all kinds, by behavior"},
+    {"cpu_seconds", "CPU time that the process has used, user and system"},
+    {"rss_bytes", "Memory of the process that is resident now"},
+    {"connects_attempted", "Connects begun by the client"},
+    {"connects_ok", "Connections connected (client) or accepted (server)"},
+    {"connections_clean", "Connections ended with both ends of the stream seen"},
+    {"connections_abnormal", "Connections ended in another way"},
+    {"iterations", "Iterations begun by the client"},
+    {"requests", "Requests sent by the client"},
+    {"responses", "Replies received by the client in time"},
+    {"messages_sent", "Whole messages handed to the system"},
+    {"messages_received", "Whole messages received"},
+    {"messages_unsolicited", "Messages that no step of the client waited for"},
+    {"answers", "Messages sent by rules of on_push"},
+    {"answers_unsent", "Messages of on_push that there was no room for"},
+    {"heartbeats", "Messages sent by every"},
+    {"heartbeats_answered", "Heartbeats whose reply came"},
+    {"bytes_sent", "Bytes that the system took; with TLS those of the messages"},
+    {"bytes_received", "Bytes received; with TLS those of the messages"},
+    {"wire_bytes_sent", "Bytes sent on the wire by connections with TLS"},
+    {"wire_bytes_received", "Bytes received on the wire by connections with TLS"},
+    {"tls_full", "TLS handshakes that ended well"},
+    {"tls_resumed", "TLS handshakes that resumed the session of an earlier connection"},
+    {"errors", "Errors by kind; the sum counts each event once"},
+    {"response_late", "Replies that came after their request had timed out; in no sum of errors"},
+};
+
+static const char *metrics__help(const char *family)
+{
+    for (size_t i = 0; i < sizeof METRICS_HELP / sizeof METRICS_HELP[0]; i++) {
+        if (strcmp(METRICS_HELP[i].family, family) == 0) {
+            return METRICS_HELP[i].help;
+        }
+    }
+    return NULL;
+}
+
 void metrics_label(const struct metrics_text *metrics, const char *word, const char *name,
                    char labels[METRICS_LABELS_BYTES_MAX])
 {
@@ -29,12 +90,10 @@ void metrics_add_type(const struct metrics_text *metrics, const char *family, co
 {
     const char *prefix = metrics->prefix;
     bool total = metrics->format == METRICS_PROMETHEUS && strcmp(type, "counter") == 0;
-    if (metrics->format == METRICS_PROMETHEUS) {
-        json_text_print(metrics->text, "# HELP %s_%s%s ", prefix, family, total ? "_total" : "");
-        for (const char *from = family; *from != '\0'; from++) {
-            json_text_print(metrics->text, "%c", *from == '_' ? ' ' : *from);
-        }
-        json_text_print(metrics->text, " of the run (see results/README.md)\n");
+    const char *help = metrics__help(family);
+    if (metrics->format == METRICS_PROMETHEUS && help != NULL) {
+        json_text_print(metrics->text, "# HELP %s_%s%s %s\n", prefix, family, total ? "_total" : "",
+                        help);
     }
     json_text_print(metrics->text, "# TYPE %s_%s%s %s\n", prefix, family, total ? "_total" : "",
                     type);
@@ -64,9 +123,10 @@ void metrics_add_counters(const struct metrics_text *metrics, const struct count
     metrics_add_type(metrics, "errors", "counter");
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
         if (error_is_event((enum error_kind)kind)) {
-            json_text_print(
-                metrics->text, "dummyload_errors_total{run_id=\"%s\",kind=\"%s\"} %" PRIu64 "\n",
-                metrics->run_id, error_key((enum error_kind)kind), counters->errors[kind]);
+            json_text_print(metrics->text,
+                            "%s_errors_total{run_id=\"%s\",kind=\"%s\"} %" PRIu64 "\n",
+                            metrics->prefix, metrics->run_id, error_key((enum error_kind)kind),
+                            counters->errors[kind]);
         }
     }
     for (int kind = 0; kind < ERROR_KINDS; kind++) {

@@ -261,6 +261,18 @@ test('a thousand readers: as many as there is room for, the others are told', LI
   assert.equal(Number(result.totals.iterations), 2400, 'the run plays on');
 });
 
+/** Every sample is the program's and of a family, and every family has a text of its own. */
+function assertSaysWhatItIs(metrics, program) {
+  const families = [...metrics.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name);
+  const helps = new Map([...metrics.matchAll(/^# HELP (\S+) (.+)$/gm)].map(([, ...one]) => one));
+  assert.deepEqual([...helps.keys()], families);
+  assert.equal(new Set(helps.values()).size, families.length);
+  for (const [, name] of metrics.matchAll(/^([a-z_]+)\{/gm)) {
+    assert.ok(name.startsWith(`${program}_`) && (helps.has(name) ||
+      helps.has(name.replace(/_(bucket|sum|count)$/, ''))), name);
+  }
+}
+
 test('/metrics is what Prometheus reads, and its quantiles are right within 5%', LIMIT,
   async (t) => {
     const run = await startRun(t, { duration: '5s' });
@@ -272,6 +284,7 @@ test('/metrics is what Prometheus reads, and its quantiles are right within 5%',
     const promtool = spawnSync('promtool', ['check', 'metrics'], { input: answer.body,
       encoding: 'utf8' });
     if (!promtool.error) assert.equal(promtool.status, 0, promtool.stdout + promtool.stderr);
+    assertSaysWhatItIs(answer.body, 'dummyload');
     const value = (name) => Number(new RegExp(`^${name}\\{[^}]*\\} (\\S+)$`, 'm')
       .exec(answer.body)[1]);
     const buckets = [...answer.body.matchAll(
@@ -298,7 +311,8 @@ test('dummyserver --listen: its counters while it serves', LIMIT, async (t) => {
   assert.equal(client.exitCode, 0, said(client));
   const metrics = await ask(port, '/metrics');
   assert.match(metrics.body, /^dummyserver_messages_received_total\{run_id="[^"]+"\} \d+$/m);
-  assert.match((await ask(port, '/')).body, /dummyserver/);
+  assertSaysWhatItIs(metrics.body, 'dummyserver');
+  assert.match((await ask(port, '/')).body, /<title>Dummyload/);
   await endServer(server);
   await until(() => reader.closed, 'the end of the stream');
   assert.equal(reader.events[0].data.program, 'dummyserver');
