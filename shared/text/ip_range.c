@@ -124,6 +124,13 @@ bool ip_parse(const char *text, struct ip *ip)
     return true;
 }
 
+bool ip_is_loopback(const struct ip *ip)
+{
+    static const uint8_t V6[IP_V6_BYTES] = {[IP_V6_BYTES - 1] = 1};
+    return ip->bytes_count == IP_V4_BYTES ? ip->bytes[0] == 127
+                                          : memcmp(ip->bytes, V6, sizeof V6) == 0;
+}
+
 bool ip_parse_or_number(const char *text, struct ip *ip)
 {
     uint32_t number = 0;

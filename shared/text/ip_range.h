@@ -35,6 +35,8 @@ struct ip_range {
 bool ip_parse(const char *text, struct ip *ip);
 /* The same, or decimal digits alone: the number of an IPv4 address, its first byte the highest. */
 bool ip_parse_or_number(const char *text, struct ip *ip);
+/* 127.0.0.0/8 or ::1: this machine, as only it can reach it. */
+bool ip_is_loopback(const struct ip *ip);
 /* 1 to 65535, in decimal digits. */
 bool ip_parse_port(const char *text, uint16_t *port);
 /* False: the error says what was expected. */

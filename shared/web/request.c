@@ -72,11 +72,21 @@ static bool request__is_origin_own(const char *origin, const char *host)
            request__is_name(origin + sizeof WEB_SCHEME - 1, host);
 }
 
-/* The page of another port: the client's, which shows the server's figures, too. */
-static bool request__is_origin_near(const char *origin, const struct web_rules *rules)
+/* The page of another port of this machine: the client's, which shows the server's figures, too. */
+static bool request__is_origin_near(const struct web_request *request,
+                                    const struct web_rules *rules)
 {
-    return strncmp(origin, WEB_SCHEME, sizeof WEB_SCHEME - 1) == 0 &&
-           web_host_is_own(origin + sizeof WEB_SCHEME - 1, rules);
+    char page[WEB_HOST_BYTES_MAX];
+    char own[WEB_HOST_BYTES_MAX];
+    struct ip ip;
+    if (strncmp(request->origin, WEB_SCHEME, sizeof WEB_SCHEME - 1) != 0 ||
+        !request__host(request->origin + sizeof WEB_SCHEME - 1, page)) {
+        return false;
+    }
+    return (ip_parse(page, &ip) && ip_is_loopback(&ip)) || request__is_name(page, "localhost") ||
+           request__is_name(page, rules->host) || request__is_name(page, rules->name) ||
+           (request->host != NULL && request__host(request->host, own) &&
+            request__is_name(page, own));
 }
 
 /* In a time that does not depend on where they differ. */
@@ -142,7 +152,7 @@ int web_request_judge(const struct web_request *request, const struct web_rules 
     bool figures = status == 200 && (*route == WEB_ROUTE_EVENTS || *route == WEB_ROUTE_METRICS);
     if (!trusted && request->origin != NULL &&
         !request__is_origin_own(request->origin, request->host) &&
-        !(figures && request__is_origin_near(request->origin, rules))) {
+        !(figures && request__is_origin_near(request, rules))) {
         *reason = "the request comes from a page of another site (Origin)";
         return 403;
     }

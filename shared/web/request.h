@@ -4,8 +4,9 @@
  * and with a name that it lets resolve to our address (DNS rebinding) even read the answers. So the
  * Host must be an address, localhost or a name that this program knows as its own, and a request
  * that says which page it comes from (Origin) must come from ours; figures may also be read by a
- * page whose own host is such a one: the client's page shows the server's. Who shows the token is
- * no such page, whatever the Host. Any thread. */
+ * page of another port of this machine: the client's page shows the server's. (An address is not
+ * enough there: a page of another site may have one, too.) Who shows the token is no such page,
+ * whatever the Host. Any thread. */
 #pragma once
 
 #include "core/error.h"

@@ -5,6 +5,7 @@
 #include "system/host.h"
 #include "system/secret.h"
 #include "system/thread.h"
+#include "text/ip_range.h"
 #include "text/json.h"
 #include "web/page.h"
 #include "web/request.h"
@@ -337,11 +338,9 @@ static bool web__read_listen(struct web *web, const char *listen, struct net_add
 
 static bool web__is_loopback(const struct net_address *address)
 {
-    static const uint8_t LOOPBACK_6[16] = {[15] = 1};
     struct ip ip;
     net_address_get_ip(address, &ip);
-    return ip.bytes_count == 4 ? ip.bytes[0] == 127
-                               : memcmp(ip.bytes, LOOPBACK_6, sizeof LOOPBACK_6) == 0;
+    return ip_is_loopback(&ip);
 }
 
 static bool web__make_token(struct web *web, struct error *error)

@@ -113,16 +113,39 @@ static void test_figures_are_for_pages_of_this_machine(void **state)
         const char *path;
         const char *origin;
         int status;
-    } CASES[] = {{"/events", "http://localhost:9901", 200}, {"/metrics", "http://[::1]:1", 200},
-                 {"/plan", "http://localhost:9901", 403},   {"/", "http://localhost:9901", 403},
-                 {"/events", "http://evil.example", 403},   {"/events", "null", 403},
-                 {"/events", "https://localhost", 403},     {"/events", "http://", 403}};
+    } CASES[] = {{"/events", "http://localhost:9901", 200},
+                 {"/metrics", "http://[::1]:1", 200},
+                 {"/plan", "http://localhost:9901", 403},
+                 {"/", "http://localhost:9901", 403},
+                 {"/events", "http://evil.example", 403},
+                 {"/events", "null", 403},
+                 {"/events", "https://localhost", 403},
+                 {"/events", "http://", 403},
+                 {"/events", "http://127.0.0.9:1", 200},
+                 {"/events", "http://loadgen:80", 200},
+                 /* An address may be that of anybody's server. */
+                 {"/events", "http://203.0.113.6", 403},
+                 {"/metrics", "http://10.1.2.3", 403},
+                 {"/metrics", "http://[2001:db8::1]", 403},
+                 {"/metrics", "http://128.0.0.1", 403}};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(CASES); i++) {
         struct web_request request = get(CASES[i].path);
         request.origin = CASES[i].origin;
         assert_int_equal(judge(&request, &HERE), CASES[i].status);
     }
+}
+
+/* Where others reach it: the page of another port of the same address. */
+static void test_figures_are_for_pages_of_the_same_host(void **state)
+{
+    struct web_request request = get("/metrics");
+    (void)state;
+    request.host = "10.1.2.3:9901";
+    request.origin = "http://10.1.2.3:9900";
+    assert_int_equal(judge(&request, &SECRET), 200);
+    request.origin = "http://10.1.2.4:9900";
+    assert_int_equal(judge(&request, &SECRET), 403);
 }
 
 static void test_control_needs_the_token_where_there_is_one(void **state)
@@ -207,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_host_is_an_address_or_a_name_of_this_machine),
         cmocka_unit_test(test_origin_is_the_page_itself),
         cmocka_unit_test(test_figures_are_for_pages_of_this_machine),
+        cmocka_unit_test(test_figures_are_for_pages_of_the_same_host),
         cmocka_unit_test(test_control_needs_the_token_where_there_is_one),
         cmocka_unit_test(test_where_to_listen),
         cmocka_unit_test(test_token_opens_under_any_name),
