@@ -115,7 +115,9 @@ void web_store_end(struct web_store *store, const char *text)
     }
     store->pending_count = 0;
     store->ended = true;
-    store->end = store__copy(text, text == NULL ? 0 : strlen(text));
+    size_t bytes = text == NULL ? 0 : strlen(text);
+    /* A reader's buffer must hold it, or it would wait for ever. */
+    store->end = store__copy(bytes <= WEB_RECORD_BYTES_MAX ? text : NULL, bytes);
     store->control = NULL;
     mutex_unlock(&store->mutex);
 }
@@ -142,6 +144,14 @@ static bool store__print(char *buffer, size_t capacity, size_t *used, const char
     memcpy(buffer + *used + head_bytes + text->bytes, "\n\n", 2);
     *used += head_bytes + text->bytes + 2;
     return true;
+}
+
+uint64_t web_store_place(struct web_store *store, uint64_t last)
+{
+    mutex_lock(&store->mutex);
+    uint64_t newest = store->history.tiers[0].count;
+    mutex_unlock(&store->mutex);
+    return last <= newest ? last : 0;
 }
 
 size_t web_store_read(struct web_store *store, uint64_t *after, char *buffer, size_t capacity,

@@ -43,6 +43,9 @@ void web_store_end(struct web_store *store, const char *text);
 
 /* Any thread. A copy, NUL-terminated, to be freed; NULL: there is none (or no memory). */
 struct web_text web_store_copy(struct web_store *store, enum web_document document);
+/* Where a reader goes on that says which record it had last: 0, the beginning, if there is no such
+ * record. (It had that of another run, which was served here before.) */
+uint64_t web_store_place(struct web_store *store, uint64_t last);
 /* The events after number *after as server-sent events, as many as the buffer holds, which is the
  * caller's and has room for one record and its frame; moves *after. *ended: all there will ever be
  * is read, the event "end" included. Returns the bytes. */

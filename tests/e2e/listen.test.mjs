@@ -115,7 +115,12 @@ test('documents, and what may not be asked', LIMIT, async (t) => {
   assert.match(page.headers['content-security-policy'], /frame-ancestors 'none'/);
   const plan = await ask(run.port, '/plan');
   assert.equal(JSON.parse(plan.body).load.connections, 5);
-  assert.equal((await ask(run.port, '/plan', { method: 'HEAD' })).body, '');
+  for (const target of ['/', '/plan', '/events']) {
+    const head = await ask(run.port, target, { method: 'HEAD' });
+    assert.deepEqual([head.status, head.body], [200, ''], target);
+  }
+  assert.equal((await ask(run.port, '/control', { method: 'POST', body: '{"mark":"a"}\0x' }))
+    .status, 400);
   const host = (name) => ({ headers: { Host: name } });
   assert.equal((await ask(run.port, '/plan', host(`localhost:${run.port}`))).status, 200);
   // A name that somebody lets point here; a page of another site.

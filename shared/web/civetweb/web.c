@@ -103,11 +103,16 @@ static const char *web__allow_origin(const struct mg_connection *connection, int
     return header;
 }
 
+static bool web__is_head(const struct mg_connection *connection)
+{
+    const char *method = mg_get_request_info(connection)->request_method;
+    return method != NULL && strcmp(method, "HEAD") == 0;
+}
+
 /* The whole answer. Returns the status. */
 static int web__answer(struct mg_connection *connection, int status, const char *type,
                        const char *body, size_t bytes)
 {
-    const struct mg_request_info *info = mg_get_request_info(connection);
     char origin[WEB_ORIGIN_BYTES_MAX];
     char head[2048]; /* the server's own printf is that of the system's library: no %zu there */
     mg_disable_connection_keep_alive(connection);
@@ -119,7 +124,7 @@ static int web__answer(struct mg_connection *connection, int status, const char 
              status == 503 ? "Retry-After: 5\r\n" : "",
              status == 401 ? "WWW-Authenticate: Bearer\r\n" : "", type, bytes);
     mg_write(connection, head, strlen(head));
-    if (info->request_method == NULL || strcmp(info->request_method, "HEAD") != 0) {
+    if (!web__is_head(connection)) {
         mg_write(connection, body, bytes);
     }
     return status;
@@ -197,22 +202,24 @@ static void web__stream(struct web *web, struct web_reader *reader,
     }
 }
 
-static void web__greet(struct web *web, struct web_reader *reader, struct mg_connection *connection,
-                       char *buffer)
+/* The head of the answer, in a buffer of WEB_BUFFER_BYTES. Returns its bytes. */
+static size_t web__print_greeting(const struct mg_connection *connection, char *buffer)
 {
     char origin[WEB_ORIGIN_BYTES_MAX];
+    int bytes = snprintf(buffer, WEB_BUFFER_BYTES,
+                         "HTTP/1.1 200 OK\r\n%s%sContent-Type: text/event-stream\r\n"
+                         "Connection: close\r\n\r\n",
+                         WEB_HEADERS, web__allow_origin(connection, 200, origin));
+    return bytes > 0 ? (size_t)bytes : 0;
+}
+
+static size_t web__print_run(struct web *web, char *buffer)
+{
     struct web_text run = web_store_copy(&web->store, WEB_RUN);
-    int bytes =
-        snprintf(buffer, WEB_BUFFER_BYTES,
-                 "HTTP/1.1 200 OK\r\n%s%sContent-Type: text/event-stream\r\n"
-                 "Connection: close\r\n\r\nretry: 2000\n\n%s%s%s",
-                 WEB_HEADERS, web__allow_origin(connection, 200, origin),
-                 run.text == NULL ? "" : "event: run\ndata: ", run.text == NULL ? "" : run.text,
-                 run.text == NULL ? "" : "\n\n");
+    int bytes = snprintf(buffer, WEB_BUFFER_BYTES, "retry: 2000\n\nevent: run\ndata: %s\n\n",
+                         run.text == NULL ? "{}" : run.text);
     free(run.text);
-    if (bytes > 0 && bytes < WEB_BUFFER_BYTES) {
-        web__send(reader, connection, buffer, (size_t)bytes);
-    }
+    return bytes > 0 && bytes < WEB_BUFFER_BYTES ? (size_t)bytes : 0;
 }
 
 static int web__events(struct web *web, struct mg_connection *connection)
@@ -224,9 +231,12 @@ static int web__events(struct web *web, struct mg_connection *connection)
     }
     char *buffer = malloc(WEB_BUFFER_BYTES);
     mg_disable_connection_keep_alive(connection);
-    if (buffer != NULL) {
-        web__greet(web, reader, connection, buffer);
-        web__stream(web, reader, connection, last == NULL ? 0 : strtoull(last, NULL, 10), buffer);
+    if (buffer != NULL &&
+        web__send(reader, connection, buffer, web__print_greeting(connection, buffer)) &&
+        !web__is_head(connection) &&
+        web__send(reader, connection, buffer, web__print_run(web, buffer))) {
+        uint64_t after = last == NULL ? 0 : strtoull(last, NULL, 10);
+        web__stream(web, reader, connection, web_store_place(&web->store, after), buffer);
     }
     free(buffer);
     atomic_store(&reader->attached, false);
@@ -244,6 +254,9 @@ static int web__control(struct web *web, struct mg_connection *connection)
     }
     if (bytes >= sizeof order) {
         return web__refuse(connection, 413, "an order is short");
+    }
+    if (memchr(order, '\0', bytes) != NULL) {
+        return web__refuse(connection, 400, "an order is a text: expected no byte 0 in it");
     }
     order[bytes] = '\0';
     struct json_text answer = {0};
@@ -371,7 +384,7 @@ static void web__explain(const struct web *web, const char *listen, struct error
               listen, reason[0] != '\0' ? reason : "no reason was given");
 }
 
-static bool web__start(struct web *web, struct net_address *address, struct error *error)
+static bool web__start(struct web *web, struct net_address *address)
 {
     char ports[NET_ADDRESS_TEXT_BYTES_MAX];
     char threads[16];
@@ -401,7 +414,6 @@ static bool web__start(struct web *web, struct net_address *address, struct erro
         return false;
     }
     web->started = true;
-    (void)error;
     if (mg_get_server_ports(web->context, 1, &bound) == 1) {
         net_address_set_port(address, (uint16_t)bound.port);
     }
@@ -427,7 +439,7 @@ struct web *web_open(const struct web_options *options, struct error *error)
     if (!web_store_open(&web.store, error)) {
         return NULL;
     }
-    if (!web__start(&web, &address, error)) {
+    if (!web__start(&web, &address)) {
         web__explain(&web, options->listen, error);
         web_store_close(&web.store);
         return NULL;

@@ -140,6 +140,34 @@ static void test_an_end_without_words_is_an_event(void **state)
     assert_string_equal(buffer, "event: end\ndata: {}\n\n");
 }
 
+/* The end of the stream is told, however much is to be said. */
+static void test_an_end_of_too_many_words_is_an_event(void **state)
+{
+    static char words[WEB_RECORD_BYTES_MAX + 2];
+    static char buffer[WEB_RECORD_BYTES_MAX + 64];
+    bool ended = false;
+    uint64_t after = 0;
+    (void)state;
+    memset(words, 'x', sizeof words - 1);
+    web_store_end(&store, words);
+    size_t bytes = web_store_read(&store, &after, buffer, sizeof buffer, &ended);
+    assert_true(ended && bytes > 0);
+    buffer[bytes] = '\0';
+    assert_string_equal(buffer, "event: end\ndata: {}\n\n");
+}
+
+/* A page that is still open reads the next run on this port. */
+static void test_who_had_a_record_of_another_run_begins_anew(void **state)
+{
+    (void)state;
+    assert_int_equal(web_store_place(&store, 1), 0);
+    play(1, 20);
+    assert_int_equal(web_store_place(&store, 0), 0);
+    assert_int_equal(web_store_place(&store, 20), 20);
+    assert_int_equal(web_store_place(&store, 21), 0);
+    assert_int_equal(web_store_place(&store, UINT64_MAX), 0);
+}
+
 /* While a reader copies, the run goes on, and loses nothing. */
 static void test_the_run_waits_for_no_reader(void **state)
 {
@@ -193,6 +221,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_events_fit_the_buffer, open_store, close_store),
         cmocka_unit_test_setup_teardown(test_an_end_without_words_is_an_event, open_store,
                                         close_store),
+        cmocka_unit_test_setup_teardown(test_an_end_of_too_many_words_is_an_event, open_store,
+                                        close_store),
+        cmocka_unit_test_setup_teardown(test_who_had_a_record_of_another_run_begins_anew,
+                                        open_store, close_store),
         cmocka_unit_test_setup_teardown(test_the_run_waits_for_no_reader, open_store, close_store),
         cmocka_unit_test_setup_teardown(test_orders_go_to_the_run_while_it_takes_some, open_store,
                                         close_store),
