@@ -247,8 +247,8 @@ static const struct option_row OPTIONS_ROWS[] = {
     {"out", 'o', "FILE", OPTION_FILE, AT(out),
      .help = "write the result there, as JSON; - is standard output"},
     {"listen", 0, "HOST:PORT", OPTION_CALL, .set = options__listen,
-     .help = "serve its figures while it runs: /events, /metrics (Prometheus), as in\n"
-             "127.0.0.1:9901 (port 0: a free one, which is printed)"},
+     .help = "serve a live page of its figures, /metrics for Prometheus and more, as\n"
+             "in 127.0.0.1:9901 (port 0: a free one, which is printed)"},
     {"run-id", 0, "ID", OPTION_NAME, AT(run_id), .high = RESULT_RUN_ID_BYTES_MAX - 1,
      .help = "the run's id in the result, to match the client's"},
     {"io", 0, "uring|epoll", OPTION_CALL, .set = options__io,
