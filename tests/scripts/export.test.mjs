@@ -225,6 +225,25 @@ test('Influx: what could break a line is escaped, and a field has one type', () 
   assert.match(lines.find((line) => line.startsWith('dummyload_run')), /achieved_per_s=[\d.]+[, ]/);
 });
 
+test('a late reply is in no sum of errors, also where others take it', () => {
+  const { client } = makeRun({ seconds: 5 });
+  client.series[2].errors_by_kind = { response_timeout: 3, response_late: 2 };
+  client.series[3].errors_by_kind = { response_late: 1 };
+  const { metrics } = JSON.parse(exportOtlp(client)).resourceMetrics[0].scopeMetrics[0];
+  const last = (name) => {
+    const points = metrics.find((metric) => metric.name === name).sum.dataPoints;
+    const kinds = new Map(points.map((point) => [JSON.stringify(point.attributes), point]));
+    return [...kinds.values()].reduce((sum, { asInt }) => sum + Number(asInt), 0);
+  };
+  assert.equal(last('dummyload.errors'), 3);
+  assert.equal(last('dummyload.response_late'), 3);
+  const lines = exportInflux(client).trimEnd().split('\n');
+  const errors = lines.filter((line) => line.startsWith('dummyload_errors,'));
+  assert.equal(errors.length, 1);
+  assert.match(errors[0], /,kind=response_timeout count=3i /);
+  assert.equal(lines.filter((line) => / .*\bresponse_late=[12]i/.test(line)).length, 2);
+});
+
 /** A service that takes what is posted: { url, taken: [{ path, headers, text }] }. */
 async function startService(t, status = 200, answer = '') {
   const taken = [];

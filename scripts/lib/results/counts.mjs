@@ -2,6 +2,10 @@
 
 import { addIntegers } from '../base/json.mjs';
 
+/** The kind that is no event of its own, and so in no sum of errors: a request whose reply came
+ *  late is counted as response_timeout already (shared/results/counters.h). */
+export const NO_EVENT = 'response_late';
+
 /** The sums of equal keys; of a _peak, the highest. */
 export function addCounts(objects) {
   const sums = {};

@@ -1,6 +1,7 @@
 // A result as InfluxDB's line protocol, with times in nanoseconds: what its /write and
 // /api/v2/write take.
 
+import { NO_EVENT } from './counts.mjs';
 import { bucketsPercentilesNs, countBuckets } from './histogram.mjs';
 import { percentileKeys, percentilesAndMax } from './percentiles.mjs';
 import { seriesTimes } from './series_times.mjs';
@@ -37,13 +38,14 @@ function line(name, tags, fields, time) {
 function seriesLines(result, times, tags) {
   return (result.series ?? []).map((entry, i) => {
     const { t_ns: t, buckets = [], errors_by_kind: kinds = {}, ...counts } = entry;
+    const { [NO_EVENT]: late, ...events } = kinds;
     const values = countBuckets(buckets)
       ? bucketsPercentilesNs(buckets, OVER_TIME.map(([, rank]) => rank), 2) : [];
     const percentiles = Object.fromEntries(values.map((value, k) => (
       [`response_${OVER_TIME[k][0]}_ns`, value])));
-    return line('dummyload', tags, { ...counts, ...percentiles }, times.begins[i]) +
-      Object.entries(kinds).map(([kind, count]) => line('dummyload_errors', { ...tags, kind },
-        { count }, times.begins[i])).join('');
+    return line('dummyload', tags, { ...counts, [NO_EVENT]: late, ...percentiles },
+      times.begins[i]) + Object.entries(events).map(([kind, count]) => line('dummyload_errors',
+      { ...tags, kind }, { count }, times.begins[i])).join('');
   }).join('');
 }
 

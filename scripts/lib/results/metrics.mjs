@@ -2,6 +2,7 @@
 // direction that is better.
 
 import { formatBytes, formatCount, formatNs, formatPercent, formatRate } from '../base/format.mjs';
+import { NO_EVENT } from './counts.mjs';
 import { percentileBounds } from './histogram.mjs';
 import { percentileKeys } from './percentiles.mjs';
 
@@ -49,11 +50,10 @@ function latency(result, path) {
     high: high === low ? histogram[key] : key === 'mean' || key === 'stddev' ? Infinity : high });
 }
 
-/** The sum of the kinds that are events. A late reply is the fate of a request that is counted as
- *  response_timeout already (shared/results/counters.h). */
+/** The sum of the kinds that are events. */
 export function errorsTotal(counts) {
   return Object.entries(counts ?? {})
-    .filter(([kind]) => kind !== 'total' && kind !== 'response_late')
+    .filter(([kind]) => kind !== 'total' && kind !== NO_EVENT)
     .reduce((sum, [, count]) => sum + Number(count), 0);
 }
 

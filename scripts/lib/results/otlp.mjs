@@ -4,6 +4,7 @@
 // OTLP's rules: 64-bit integers are texts, enums are numbers. Sums are cumulative from the start of
 // the run; latencies are exponential histograms in seconds.
 
+import { NO_EVENT } from './counts.mjs';
 import { bucketHighestNs } from './histogram.mjs';
 import { seriesTimes } from './series_times.mjs';
 
@@ -59,7 +60,7 @@ function sumMetric(name, unit, dataPoints) {
 }
 
 /** One sum over the series: every entry's end has all until then. */
-function sumOverTime(result, times, name, unit, read, more = {}) {
+function sumOverTime(result, times, read, more = {}) {
   let all = 0n;
   return (result.series ?? []).map((entry, i) => {
     all += BigInt(read(entry) ?? 0);
@@ -72,8 +73,9 @@ function seriesMetrics(result, times) {
   const series = result.series ?? [];
   const has = (key) => series.some((entry) => entry[key] !== undefined);
   const kinds = [...new Set(series.flatMap((entry) => Object.keys(entry.errors_by_kind ?? {})))];
-  const errors = kinds.flatMap((kind) => sumOverTime(result, times, 'errors', '{error}',
-    (entry) => entry.errors_by_kind?.[kind], { kind }));
+  // The sum over the kinds of errors counts each event once.
+  const errors = kinds.filter((kind) => kind !== NO_EVENT).flatMap((kind) =>
+    sumOverTime(result, times, (entry) => entry.errors_by_kind?.[kind], { kind }));
   let buckets = new Map();
   const response = series.map((entry, i) => {
     buckets = new Map(buckets);
@@ -86,8 +88,10 @@ function seriesMetrics(result, times) {
   });
   return [
     ...SUMS.filter(([key]) => has(key)).map(([key, unit]) => sumMetric(`dummyload.${key}`, unit,
-      sumOverTime(result, times, key, unit, (entry) => entry[key]))),
+      sumOverTime(result, times, (entry) => entry[key]))),
     ...(errors.length ? [sumMetric('dummyload.errors', '{error}', errors)] : []),
+    ...(kinds.includes(NO_EVENT) ? [sumMetric(`dummyload.${NO_EVENT}`, '{response}',
+      sumOverTime(result, times, (entry) => entry.errors_by_kind?.[NO_EVENT]))] : []),
     ...LEVELS.filter(([key]) => has(key)).map(([key, unit]) => ({ name: `dummyload.${key}`, unit,
       gauge: { dataPoints: series.map((entry, i) => ({ timeUnixNano: String(times.ends[i]),
         asInt: String(entry[key] ?? 0), attributes: [] })) } })),

@@ -2,7 +2,7 @@
 // a long run the older ones are joined: a day takes no more memory or time than an hour.
 // Pure; runs in Node.js and in the page.
 
-import { addCounts } from '../../results/counts.mjs';
+import { addCounts, NO_EVENT } from '../../results/counts.mjs';
 import { joinEntries } from '../columns.mjs';
 
 /** More than this many are thinned. */
@@ -13,10 +13,9 @@ const RECENT = 300;
 const OLDER = 300;
 const ALIGNED_NS = 1e6; // how far apart the ends of neighbours are at the most
 const SHARES = ['targets', 'behaviors'];
-// Tried and failed. A reply that comes late was counted when it did not come in time.
+// Tried and failed.
 const CONNECT_ERRORS = ['connect_refused', 'connect_timeout', 'connect_unreachable',
   'connect_other'];
-const NO_EVENT = 'response_late';
 
 const sum = (list) => list.reduce((all, one) => all + Number(one), 0);
 
