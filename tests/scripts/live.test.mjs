@@ -125,6 +125,15 @@ test('how it stands: good while it goes well, and red from the second in which i
   assert.match(textOf(liveTables(live)), /connect refused\n20000\n2000\nresponse lost\n7\n0/);
 });
 
+test('a load that only sends waits for no answers', () => {
+  const silent = (more) => textOf(liveVerdicts(liveOf(makeRecords({ seconds: 20 })
+    .map((record) => ({ ...record, requests: 0, responses: 0, ...more }))
+    .filter(({ phase }) => phase !== 'ended'))));
+  assert.match(silent({}), /✓ No errors/);
+  assert.match(silent({ iterations: 0 }), /✗ No answers/);
+  assert.match(silent({ requests: 5 }), /✗ No answers/);
+});
+
 test('a load that was steered says so, and by whom', () => {
   const live = liveOf(makeRecords({ seconds: 20, marks: [
     { t_ns: 5 * SECOND_NS, text: 'everyone in' },

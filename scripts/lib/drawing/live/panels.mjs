@@ -43,9 +43,11 @@ export function phaseWords({ last }) {
 }
 
 function answersVerdict(live, recent) {
-  const asked = recent.sum('requests') + recent.sum('due');
+  // Iterations that only send wait for no answer.
+  const asked = recent.sum('requests') > 0 ||
+    (recent.sum('due') > 0 && recent.sum('iterations') === 0);
   const whole = recent.span_s >= 2;
-  if (LOADED.has(live.last.phase) && whole && asked > 0 && recent.sum('responses') === 0) {
+  if (LOADED.has(live.last.phase) && whole && asked && recent.sum('responses') === 0) {
     return { state: 'bad', title: 'No answers', text: `not one response in the last ` +
       `${formatSeconds(Math.round(recent.span_s))}` };
   }
