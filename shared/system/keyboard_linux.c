@@ -15,14 +15,19 @@
 /* How soon a program that comes to the foreground takes keys. */
 enum { KEYBOARD_LOOK_MS = 200 };
 
-static const int KEYBOARD_FATAL[] = {SIGHUP, SIGQUIT, SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV};
+/* That end a program which has no handler of its own for them. */
+static const int KEYBOARD_FATAL[] = {SIGHUP,  SIGQUIT, SIGILL,  SIGTRAP, SIGABRT,  SIGBUS,
+                                     SIGFPE,  SIGSEGV, SIGSYS,  SIGUSR1, SIGUSR2,  SIGALRM,
+                                     SIGPROF, SIGXCPU, SIGXFSZ, SIGPOLL, SIGVTALRM};
 
 static struct {
     struct thread thread;
     bool open;
     int wake[2]; /* closed for writing: the thread is to end */
+    int input;   /* the terminal, opened anew: without waiting, where others may wait */
     struct termios found;
-    atomic_bool raw; /* the terminal is in our mode */
+    atomic_bool raw;     /* the terminal is in our mode */
+    atomic_bool leaving; /* and is to be so no more */
     void (*pressed)(void *context, char key);
     void *context;
 } keyboard;
@@ -34,6 +39,15 @@ static bool keyboard__is_foreground(void)
     return tcgetpgrp(STDIN_FILENO) == getpgrp();
 }
 
+/* Async-signal-safe. In the background somebody else has the terminal, and has set its mode. */
+void keyboard_restore(void)
+{
+    atomic_store(&keyboard.leaving, true);
+    if (atomic_exchange(&keyboard.raw, false) && keyboard__is_foreground()) {
+        tcsetattr(STDIN_FILENO, TCSANOW, &keyboard.found);
+    }
+}
+
 static void keyboard__set(void)
 {
     struct termios mode = keyboard.found;
@@ -43,13 +57,8 @@ static void keyboard__set(void)
     if (tcsetattr(STDIN_FILENO, TCSANOW, &mode) == 0) {
         atomic_store(&keyboard.raw, true);
     }
-}
-
-/* Async-signal-safe. In the background somebody else has the terminal, and has set its mode. */
-void keyboard_restore(void)
-{
-    if (atomic_exchange(&keyboard.raw, false) && keyboard__is_foreground()) {
-        tcsetattr(STDIN_FILENO, TCSANOW, &keyboard.found);
+    if (atomic_load(&keyboard.leaving)) { /* since it was looked at */
+        keyboard_restore();
     }
 }
 
@@ -78,6 +87,7 @@ static void keyboard__on_signal(int number)
     pthread_sigmask(SIG_UNBLOCK, &set, &before);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     sigaction(number, &handler, NULL);
+    atomic_store(&keyboard.leaving, false);
     errno = saved;
 }
 
@@ -96,7 +106,8 @@ static void keyboard__watch(int number)
 static void keyboard__read(void)
 {
     char keys[64];
-    ssize_t count = read(STDIN_FILENO, keys, sizeof keys);
+    /* None, if another program that reads from this terminal was quicker. */
+    ssize_t count = read(keyboard.input, keys, sizeof keys);
     for (ssize_t i = 0; i < count; i++) {
         keyboard.pressed(keyboard.context, keys[i]);
     }
@@ -105,7 +116,7 @@ static void keyboard__read(void)
 static void keyboard__run(void *argument)
 {
     struct pollfd polled[] = {{.fd = keyboard.wake[0], .events = POLLIN},
-                              {.fd = STDIN_FILENO, .events = POLLIN}};
+                              {.fd = keyboard.input, .events = POLLIN}};
     sigset_t set;
     (void)argument;
     /* It may lose the terminal between two calls: then they fail, instead of stopping it. */
@@ -115,7 +126,7 @@ static void keyboard__run(void *argument)
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     for (;;) {
         bool ours = keyboard__is_foreground();
-        if (ours && !atomic_load(&keyboard.raw)) {
+        if (ours && !atomic_load(&keyboard.raw) && !atomic_load(&keyboard.leaving)) {
             keyboard__set();
         }
         int count = poll(polled, ours ? 2 : 1, KEYBOARD_LOOK_MS);
@@ -132,11 +143,25 @@ static void keyboard__run(void *argument)
     }
 }
 
+static void keyboard__close_files(void)
+{
+    close(keyboard.wake[0]);
+    close(keyboard.input);
+}
+
 bool keyboard_open(void (*pressed)(void *context, char key), void *context)
 {
     struct error error;
     if (keyboard.open || isatty(STDIN_FILENO) == 0 || isatty(STDERR_FILENO) == 0 ||
-        tcgetattr(STDIN_FILENO, &keyboard.found) != 0 || pipe(keyboard.wake) != 0) {
+        tcgetattr(STDIN_FILENO, &keyboard.found) != 0) {
+        return false;
+    }
+    keyboard.input = open("/dev/tty", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (keyboard.input < 0) {
+        return false;
+    }
+    if (pipe(keyboard.wake) != 0) {
+        close(keyboard.input);
         return false;
     }
     fcntl(keyboard.wake[0], F_SETFD, FD_CLOEXEC);
@@ -149,8 +174,8 @@ bool keyboard_open(void (*pressed)(void *context, char key), void *context)
     keyboard__watch(SIGTSTP);
     keyboard.open = thread_start(&keyboard.thread, keyboard__run, NULL, 0, &error);
     if (!keyboard.open) {
-        close(keyboard.wake[0]);
         close(keyboard.wake[1]);
+        keyboard__close_files();
     }
     return keyboard.open;
 }
@@ -161,7 +186,7 @@ void keyboard_close(void)
         keyboard.open = false;
         close(keyboard.wake[1]);
         thread_join(&keyboard.thread);
-        close(keyboard.wake[0]);
+        keyboard__close_files();
         keyboard_restore();
     }
 }

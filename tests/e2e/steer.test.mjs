@@ -303,6 +303,41 @@ test('stopped, killed and in the background, it leaves the terminal alone',
     await endServer(server);
   });
 
+test('a signal that ends the program gives the terminal back, too',
+  { ...LIMIT, skip: whyNoTerminal() }, async (t) => {
+    const folder = folderFor(t);
+    const server = await runServer(t);
+    const { call } = longCall(folder, server, MINUTE);
+    const modes = (name) => fs.readFileSync(path.join(folder, name), 'utf8');
+    for (const signal of ['SIGUSR1', 'SIGXCPU', 'SIGALRM']) {
+      const terminal = onTerminal(t, `cd ${folder}; stty -g > before; ` +
+        `sh -c "echo \\$\\$ > pid; exec ${call}"; stty -g > after`);
+      await terminal.until(/running/);
+      await terminal.until(/keys:/);
+      await sleep(300); // the keys are taken at the latest now
+      process.kill(Number(modes('pid')), signal);
+      await terminal.ended;
+      assert.equal(modes('after'), modes('before'), signal);
+    }
+    await endServer(server);
+  });
+
+test('a run ends though another program takes the keys of its terminal',
+  { ...LIMIT, skip: whyNoTerminal() }, async (t) => {
+    const server = await runServer(t);
+    const { call } = longCall(folderFor(t), server, { ...MINUTE, duration: '2s' });
+    const runs = 6; // of which every second one would wait for a key that has been taken
+    const terminal = onTerminal(t, 'cat /dev/tty > /dev/null & ' +
+      `for i in $(seq ${runs}); do ${call}; echo RUN $i HAS ENDED; done; kill %1`);
+    for (let i = 1; i <= runs; i++) {
+      await terminal.until(new RegExp(`running|(?=RUN ${i} HAS ENDED)`));
+      terminal.type('x');
+      await terminal.until(new RegExp(`RUN ${i} HAS ENDED`));
+    }
+    await terminal.ended;
+    await endServer(server);
+  });
+
 test('--no-keys leaves the keys alone', { ...LIMIT, skip: whyNoTerminal() }, async (t) => {
   const folder = folderFor(t);
   const server = await runServer(t);
