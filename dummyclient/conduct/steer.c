@@ -27,8 +27,8 @@ bool steer_open(struct steer *steer, const struct plan *plan, struct error *erro
     *steer = (struct steer){.plan = plan};
     mutex_open(&steer->mutex);
     condition_open(&steer->answered);
-    steer->courses = calloc(STEER_MARKS_MAX, sizeof *steer->courses);
-    steer->touches = calloc(STEER_MARKS_MAX, sizeof *steer->touches);
+    steer->courses = calloc(STEER_TOUCHES_MAX, sizeof *steer->courses);
+    steer->touches = calloc(STEER_TOUCHES_MAX, sizeof *steer->touches);
     steer->marks = calloc(STEER_MARKS_MAX, sizeof *steer->marks);
     if (steer->courses == NULL || steer->touches == NULL || steer->marks == NULL) {
         error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the marks of a run");
@@ -140,6 +140,12 @@ static bool steer__fits(const struct course *course, int64_t at_ns, struct error
 
 static bool steer__touch(struct steer *steer, const struct touch *touch, struct error *error)
 {
+    bool ends = touch->kind == TOUCH_END_RUN;
+    if (steer->touches_count + !ends >= STEER_TOUCHES_MAX) {
+        error_set(error, "the run has been touched %" PRIu32 " times: end it, or let it go on",
+                  steer->touches_count);
+        return false;
+    }
     struct course *course = calloc(1, sizeof *course);
     const struct course *from = steer_course(steer, steer->touches_count);
     if (course == NULL) {
@@ -191,9 +197,10 @@ static bool steer__decide(struct steer *steer, const struct steer_moment *moment
                    course_is_paused(course, moment->now_ns + moment->notice_ns - moment->t0_ns);
     touch.kind = resumes ? TOUCH_RESUME : touch.kind;
     struct steer_mark mark = {.kind = order->kind, .touch = touch.kind, .at_ns = moment->now_ns};
-    if (steer->marks_count == STEER_MARKS_MAX) {
-        error_set(&request->error, "the run has %d marks already, and takes no more",
-                  STEER_MARKS_MAX);
+    if (order->kind == STEER_MARK && steer->marks_count - steer->touches_count == STEER_TEXTS_MAX) {
+        error_set(&request->error,
+                  "the run has %d marks with a text already, and takes no more of them",
+                  STEER_TEXTS_MAX);
         return false;
     }
     if (order->kind == STEER_TOUCH) {
@@ -255,5 +262,5 @@ void steer_end(struct steer *steer)
 
 bool steer_follow(struct steer *steer, const struct touch *touch, struct error *error)
 {
-    return steer->touches_count < STEER_MARKS_MAX && steer__touch(steer, touch, error);
+    return steer__touch(steer, touch, error);
 }

@@ -17,7 +17,9 @@ struct cJSON;
 struct json_text;
 
 enum {
-    STEER_MARKS_MAX = 1000,
+    STEER_TOUCHES_MAX = 1000, /* the last one can only end the run */
+    STEER_TEXTS_MAX = 1000,   /* marks that are no touches; they take no touch's place */
+    STEER_MARKS_MAX = STEER_TOUCHES_MAX + STEER_TEXTS_MAX,
     STEER_TEXT_BYTES_MAX = 128, /* of a mark, and of an order in words */
     STEER_WHO_BYTES_MAX = 64
 };

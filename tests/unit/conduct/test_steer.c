@@ -128,6 +128,22 @@ static void test_what_cannot_be_done_is_refused_and_changes_nothing(void **state
     assert_int_equal(fixture.steer.marks_count, 1);
 }
 
+static void test_a_run_that_takes_no_more_can_be_ended(void **state)
+{
+    (void)state;
+    struct steer *steer = &fixture.steer;
+    for (int i = 0; i < STEER_TEXTS_MAX; i++) {
+        assert_true(order("{\"mark\": \"m\"}", "x").accepted);
+    }
+    assert_refused("{\"mark\": \"m\"}", "takes no more of them");
+    while (order("{\"rate\": 50}", "x").accepted) {
+        assert_in_range(steer->touches_count, 1, STEER_TOUCHES_MAX - 1);
+    }
+    assert_refused("{\"rate\": 60}", "end it, or let it go on");
+    assert_true(order("{\"end\": \"run\"}", "x").accepted);
+    assert_refused("{\"end\": \"run\"}", "the load has ended");
+}
+
 static void test_one_key_pauses_and_resumes(void **state)
 {
     (void)state;
@@ -198,6 +214,8 @@ int main(void)
                                         open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_done_is_refused_and_changes_nothing,
                                         open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(test_a_run_that_takes_no_more_can_be_ended, open_fixture,
+                                        close_fixture),
         cmocka_unit_test_setup_teardown(test_one_key_pauses_and_resumes, open_fixture,
                                         close_fixture),
         cmocka_unit_test_setup_teardown(test_who_waits_when_the_run_ends_is_told, open_fixture,
