@@ -466,7 +466,9 @@ static void supervisor__show_marks(struct supervisor *supervisor)
 static void supervisor__steer(struct supervisor *supervisor, int64_t now_ns)
 {
     bool alone = fleet_is_alone(supervisor->fleet);
-    const struct steer_moment moment = {.now_ns = now_ns,
+    /* The clock anew: the turn may have begun long ago, and workers must know of a touch before it
+     * holds. */
+    const struct steer_moment moment = {.now_ns = clock_now_ns(),
                                         .t0_ns = supervisor->run->t0_ns,
                                         .stop_ns = atomic_load(&supervisor->control.stop_ns),
                                         .notice_ns =
