@@ -101,6 +101,24 @@ static bool steer__read_mark(const cJSON *json, struct steer_order *order, struc
     return true;
 }
 
+/* An order is an object without others in it. What reads JSON calls itself for each level, and the
+ * threads of the page have small stacks. */
+static bool steer__is_flat(const char *text)
+{
+    bool quoted = false;
+    uint32_t opened = 0;
+    for (const char *at = text; *at != '\0'; at++) {
+        if (quoted && at[0] == '\\' && at[1] != '\0') {
+            at++;
+        } else if (*at == '"') {
+            quoted = !quoted;
+        } else if (!quoted) {
+            opened += *at == '{' || *at == '[';
+        }
+    }
+    return opened <= 1;
+}
+
 bool steer_read(const char *text, struct steer_order *order, struct error *error)
 {
     static const struct {
@@ -112,7 +130,7 @@ bool steer_read(const char *text, struct steer_order *order, struct error *error
                 {"pause", steer__read_pause},
                 {"end", steer__read_end},
                 {"mark", steer__read_mark}};
-    cJSON *json = cJSON_ParseWithOpts(text, NULL, true);
+    cJSON *json = steer__is_flat(text) ? cJSON_ParseWithOpts(text, NULL, true) : NULL;
     const cJSON *only = cJSON_IsObject(json) ? json->child : NULL;
     bool read = false;
     *order = (struct steer_order){.kind = STEER_TOUCH};
