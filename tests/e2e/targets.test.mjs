@@ -482,7 +482,7 @@ test('thresholds on behaviors: what is not there is named', LIMIT, async (t) => 
   const said1 = (await play(t, { ...rest, behaviors },
     ['--threshold', 'behaviors.plyer.errors.total == 0'])).program;
   assert.equal(said1.exitCode, 2);
-  assert.match(said1.stderr, /the scenario has no behavior named "plyer"; did you mean player/);
+  assert.match(said1.stderr, /the scenario has no behavior named "plyer"; did you mean "player"/);
   const said2 = (await play(t, { ...rest, behaviors: behaviors.slice(1) },
     ['--threshold', 'behaviors.player.errors.total == 0'])).program;
   assert.equal(said2.exitCode, 2);
