@@ -125,6 +125,16 @@ test('how it stands: good while it goes well, and red from the second in which i
   assert.match(textOf(liveTables(live)), /connect refused\n20000\n2000\nresponse lost\n7\n0/);
 });
 
+test('chance is no missed rate: as many random arrivals are due as are expected', () => {
+  const records = makeRecords({ seconds: 20, rate: 20 }).slice(0, 15);
+  const rate = (share, plan) => textOf(liveVerdicts(liveOf(records.map((record) => (
+    { ...record, iterations: Math.round(record.due * share) }))), plan));
+  const poisson = { load: { arrival: 'poisson' } };
+  assert.match(rate(0.9, poisson), /✓ The rate holds/);
+  assert.match(rate(0.9, { load: { arrival: 'constant' } }), /✗ The rate does not hold/);
+  assert.match(rate(0.4, poisson), /✗ The rate does not hold/);
+});
+
 test('a load that only sends waits for no answers', () => {
   const silent = (more) => textOf(liveVerdicts(liveOf(makeRecords({ seconds: 20 })
     .map((record) => ({ ...record, requests: 0, responses: 0, ...more }))

@@ -81,7 +81,7 @@ function show() {
   const began_ms = performance.now();
   view = makeLiveView(live, plan);
   showPhase();
-  setHtml('verdicts', liveVerdicts(live));
+  setHtml('verdicts', liveVerdicts(live, plan));
   setHtml('tiles', liveTiles(live));
   setHtml('tables', liveTables(live));
   placeCharts();

@@ -12,6 +12,7 @@ import { responseUntilNow } from './view.mjs';
 
 const RECENT_NS = 5 * SECOND_NS;
 const RATE_HELD = 0.99; // as in the client's verdict
+const FALLING = 0.04; // of a few seconds: so much less
 const CONNECTED = 0.99;
 const MARKS_SHOWN = 12;
 const TILES_MOST = 4;
@@ -68,16 +69,22 @@ function answersVerdict(live, recent) {
       : `\nnone in the last ${formatSeconds(Math.round(recent.span_s))}`) };
 }
 
-function rateVerdict(live, recent) {
-  const due = sumOf(live, 'due');
+/** Whether a share of what was due has begun, with what chance may do: of random arrivals as many
+ *  are due as are expected, and a draw is seldom off by three times its deviation. */
+function isBegun(begun, due, share, plan) {
+  const chance = plan?.load?.arrival === 'poisson' ? 3 * Math.sqrt(due) : 1;
+  return begun >= share * due - chance;
+}
+
+function rateVerdict(live, recent, plan) {
+  const [due, begun] = ['due', 'iterations'].map((key) => sumOf(live, key));
   if (!due) return null;
-  const share = sumOf(live, 'iterations') / due;
-  const now = recent.sum('due') ? recent.sum('iterations') / recent.sum('due') : null;
-  const text = `${formatPercent(Math.min(1, share), 1)} of what was due has begun` +
-    (now === null || !LOADED.has(live.last.phase) ? ''
-      : `; in the last seconds ${formatPercent(now, 1)}`);
-  const held = share >= RATE_HELD;
-  const falling = LOADED.has(live.last.phase) && now !== null && now < RATE_HELD - 0.04;
+  const [dueNow, begunNow] = ['due', 'iterations'].map(recent.sum);
+  const loaded = LOADED.has(live.last.phase) && dueNow > 0;
+  const text = `${formatPercent(Math.min(1, begun / due), 1)} of what was due has begun` +
+    (loaded ? `; in the last seconds ${formatPercent(begunNow / dueNow, 1)}` : '');
+  const held = isBegun(begun, due, RATE_HELD, plan);
+  const falling = loaded && !isBegun(begunNow, dueNow, RATE_HELD - FALLING, plan);
   return held && !falling ? { state: 'good', title: 'The rate holds', text }
     : { state: 'bad', title: 'The rate does not hold', text };
 }
@@ -128,11 +135,11 @@ function steeredVerdict({ marks }) {
     text: `${formatCount(touches.length)} ${many}; the last: ${touches.at(-1).text}` };
 }
 
-/** The cards at the top. */
-export function liveVerdicts(live) {
+/** The cards at the top. plan: of /plan, or null. */
+export function liveVerdicts(live, plan = null) {
   const recent = recentOf(live);
   const list = [...endVerdicts(live), answersVerdict(live, recent), connectionsVerdict(live),
-    rateVerdict(live, recent), thresholdsVerdict(live), steeredVerdict(live)].filter(Boolean);
+    rateVerdict(live, recent, plan), thresholdsVerdict(live), steeredVerdict(live)].filter(Boolean);
   const order = ['bad', 'warn', 'good', 'neutral'];
   return verdicts(list.sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state)));
 }
