@@ -16,7 +16,7 @@ import { wineCall, prepareWine } from '../../scripts/lib/building/wine.mjs';
 
 export { freePort, ROOT };
 export const WINDOWS = Boolean(process.env.DUMMYLOAD_WINDOWS);
-const UNDER_WINE = WINDOWS && process.platform !== 'win32';
+export const UNDER_WINE = WINDOWS && process.platform !== 'win32';
 const FOLDER = process.env.DUMMYLOAD_PROGRAMS ?? path.join(ROOT, 'build', 'linux');
 
 /** Time bounds: they end what hangs. Whatever ends at all, on however slow a machine, is good. */
