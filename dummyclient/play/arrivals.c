@@ -244,7 +244,7 @@ static void arrivals__follow(struct arrivals *arrivals, uint32_t behavior)
     arrivals__seek(arrivals, behavior);
 }
 
-void arrivals_follow(struct arrivals *arrivals, const struct course *course, int64_t now_ns)
+void arrivals_follow(struct arrivals *arrivals, const struct course *course)
 {
     const struct course *from = arrivals->course;
     arrivals->course = course;
@@ -259,7 +259,7 @@ void arrivals_follow(struct arrivals *arrivals, const struct course *course, int
         }
     }
     if (arrivals->own != NULL) {
-        arrivals_own_follow(arrivals, from, now_ns);
+        arrivals_own_follow(arrivals, from);
     }
 }
 
@@ -447,6 +447,7 @@ int64_t arrivals_begin_due(struct arrivals *arrivals, int64_t now_ns, uint32_t a
     if (arrivals->t0_ns == TIME_NEVER_NS) {
         return TIME_NEVER_NS;
     }
+    arrivals->looked_ns = now_ns;
     bool shared = arrivals_pool_is_shared(arrivals->pool);
     bool twins = arrivals->plan->sides > 1;
     for (uint32_t b = 0; b < arrivals->behaviors_count; b++) {

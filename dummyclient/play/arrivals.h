@@ -85,8 +85,9 @@ struct arrivals {
     bool passed_on; /* no arrival that was due before the stop is left here */
     /* Starts a pass of the taker. granted_ns: when the run let it begin (max_catch_up_rate). */
     void (*begin)(struct arrivals_taker *taker, int64_t intended_ns, int64_t granted_ns);
-    int64_t t0_ns;   /* TIME_NEVER_NS until it is known: nothing arrives before it */
-    int64_t stop_ns; /* arrivals from here on do not count */
+    int64_t t0_ns;     /* TIME_NEVER_NS until it is known: nothing arrives before it */
+    int64_t stop_ns;   /* arrivals from here on do not count */
+    int64_t looked_ns; /* the last arrivals_begin_due(): what comes later has not begun */
 };
 
 /* numbers: the worker's connections. They, plan, pool and recorder must outlive the arrivals. */
@@ -100,8 +101,9 @@ void arrivals_seat(struct arrivals *arrivals, struct arrivals_taker *taker, uint
 /* From t0 on. */
 void arrivals_start(struct arrivals *arrivals, int64_t t0_ns);
 
-/* The load has been touched, at a time later than now_ns. The course outlives the arrivals. */
-void arrivals_follow(struct arrivals *arrivals, const struct course *course, int64_t now_ns);
+/* The load has been touched: what is not due by arrivals_begin_due() yet follows the new course,
+ * which outlives the arrivals. */
+void arrivals_follow(struct arrivals *arrivals, const struct course *course);
 
 /* The taker is free for an arrival, or is not. Idempotent. */
 void arrivals_set_free(struct arrivals *arrivals, struct arrivals_taker *taker, bool is_free);

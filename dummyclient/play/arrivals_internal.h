@@ -19,7 +19,7 @@ void arrivals_lose(struct arrivals *arrivals, uint32_t behavior, int64_t from_ns
 bool arrivals_own_open(struct arrivals *arrivals, struct error *error);
 void arrivals_own_start(struct arrivals *arrivals);
 /* from: the course until now. */
-void arrivals_own_follow(struct arrivals *arrivals, const struct course *from, int64_t now_ns);
+void arrivals_own_follow(struct arrivals *arrivals, const struct course *from);
 /* Its connection is free. */
 void arrivals_own_release(struct arrivals *arrivals, struct arrivals_own *own);
 void arrivals_own_begin_due(struct arrivals *arrivals, int64_t now_ns, uint32_t arrivals_max);

@@ -71,15 +71,16 @@ void arrivals_own_start(struct arrivals *arrivals)
 }
 
 /* One that waits, or is held back, is due already: no touch changes that. Of the others the cursor
- * may have passed over arrivals at which the connection was not wanted, and is now. */
-void arrivals_own_follow(struct arrivals *arrivals, const struct course *from, int64_t now_ns)
+ * may have passed over arrivals at which the connection was not wanted, and is now; also behind the
+ * touch, which a worker that was held up learns of late. */
+void arrivals_own_follow(struct arrivals *arrivals, const struct course *from)
 {
     for (uint32_t i = 0; i < arrivals->numbers_count; i++) {
         struct arrivals_own *own = &arrivals->own[i];
         if (own->waits || own->held) {
             continue;
         }
-        pacing_rewind(&from->each, &own->cursor, now_ns + 1 - arrivals->t0_ns);
+        pacing_rewind(&from->each, &own->cursor, arrivals->looked_ns + 1 - arrivals->t0_ns);
         timer_heap_remove(&arrivals->own_due, &own->node);
         own->due_ns = 0;
         own->cursor.stage = 0;

@@ -284,7 +284,7 @@ static void worker__read_control(struct worker *worker)
     const struct course *course =
         atomic_load_explicit(&worker->control->course, memory_order_acquire);
     if (course != worker->arrivals.course) {
-        arrivals_follow(&worker->arrivals, course, worker->group.now_ns);
+        arrivals_follow(&worker->arrivals, course);
         recorder_follow(recorder, &course->pacing);
     }
 }

@@ -162,17 +162,21 @@ static int64_t turn(void)
     return next_ns;
 }
 
-/* Until drain_ns past the stop; then what is left is given up. The sum of all workers. */
-static struct arrival_counts play(int64_t drain_ns)
+static void play_until(int64_t end_ns)
 {
-    const struct plan *plan = &sim.harness.plan;
-    int64_t end_ns = T0_NS + plan->duration_ns + drain_ns;
     while (sim.now_ns < end_ns) {
         free_takers();
         int64_t next_ns = turn();
         assert_true(next_ns > sim.now_ns);
         sim.now_ns = earlier(next_ns, end_ns);
     }
+}
+
+/* Until drain_ns past the stop; then what is left is given up. The sum of all workers. */
+static struct arrival_counts play(int64_t drain_ns)
+{
+    const struct plan *plan = &sim.harness.plan;
+    play_until(T0_NS + plan->duration_ns + drain_ns);
     struct arrival_counts sum = {0};
     for (uint32_t w = 0; w < plan->workers_count; w++) {
         arrivals_give_up(&sim.arrivals[w], sim.now_ns);
@@ -335,6 +339,37 @@ static void test_each_connection_keeps_its_own_rate(void **state)
         }
         close_simulation();
     }
+}
+
+/* A connection goes at 1 s and comes again at 2 s, which the worker learns half a second later. */
+static void test_a_touch_that_is_seen_late_loses_no_own_arrival(void **state)
+{
+    (void)state;
+    struct error error;
+    struct course courses[2];
+    const struct touch touches[] = {{.kind = TOUCH_CONNECTIONS, .at_ns = 1 * NS_PER_S, .value = 1},
+                                    {.kind = TOUCH_CONNECTIONS, .at_ns = 2 * NS_PER_S, .value = 2}};
+    open_with_threads(SCENARIO("\"connections\": 2, \"rate_per_connection\": \"100/s\","
+                               "\"duration\": \"4s\", \"warmup\": \"0s\"",
+                               LOOP("a", "1")),
+                      1);
+    sim.service_ns = 1 * NS_PER_MS;
+    const struct course *from = &sim.harness.plan.course;
+    for (int i = 0; i < 2; i++) {
+        assert_true(course_open_touched(&courses[i], from, &touches[i], &error));
+        from = &courses[i];
+    }
+    play_until(T0_NS + 900 * NS_PER_MS);
+    arrivals_follow(&sim.arrivals[0], &courses[0]);
+    play_until(T0_NS + 1900 * NS_PER_MS);
+    sim.now_ns = T0_NS + 2500 * NS_PER_MS;
+    arrivals_follow(&sim.arrivals[0], &courses[1]);
+    struct arrival_counts sum = play(NS_PER_S);
+    assert_int_equal(sum.begun, 700);
+    assert_int_equal(sim.per_taker[1], 300);
+    close_simulation();
+    course_close(&courses[0]);
+    course_close(&courses[1]);
 }
 
 /* The bound on catching up is one for all threads. */
@@ -501,6 +536,7 @@ int main(void)
         cmocka_unit_test(test_the_same_arrivals_begin_at_the_same_moments),
         cmocka_unit_test(test_connections_that_go_take_nothing_with_them),
         cmocka_unit_test(test_each_connection_keeps_its_own_rate),
+        cmocka_unit_test(test_a_touch_that_is_seen_late_loses_no_own_arrival),
         cmocka_unit_test(test_catching_up_is_bounded_over_all_threads),
         cmocka_unit_test(test_own_arrivals_held_back_are_asked_for_one_by_one),
         cmocka_unit_test(test_a_wake_that_comes_too_late_is_passed_on),
