@@ -78,6 +78,20 @@ static uint64_t screen__per_second(const struct screen_moment *moment, enum tota
                         moment->now->counters.totals[kind] - moment->before->counters.totals[kind]);
 }
 
+/* How many iterations were due in the time that the rates are about. */
+static double screen__due(const struct screen_moment *moment)
+{
+    const struct pacing *pacing = screen__pacing(moment);
+    return pacing_count(pacing, moment->run_ns) -
+           pacing_count(pacing, moment->run_ns - moment->passed_ns);
+}
+
+/* Their rate, not that of this moment: a stage or a hand may have changed it meanwhile. */
+static uint64_t screen__wanted_per_s(const struct screen_moment *moment)
+{
+    return screen__rate(moment, (uint64_t)(screen__due(moment) + 0.5));
+}
+
 static const char *screen__seconds(int64_t time_ns, char text[UNITS_TEXT_BYTES_MAX])
 {
     int64_t seconds = time_ns < 0 ? 0 : (time_ns + NS_PER_S / 2) / NS_PER_S;
@@ -203,8 +217,7 @@ static bool screen__is_missed(const struct screen_moment *moment)
     }
     uint64_t ended = moment->now->counters.totals[TOTAL_ITERATIONS] -
                      moment->before->counters.totals[TOTAL_ITERATIONS];
-    double due = pacing_count(pacing, moment->run_ns) -
-                 pacing_count(pacing, moment->run_ns - moment->passed_ns);
+    double due = screen__due(moment);
     double chance = pacing->arrival == ARRIVAL_POISSON ? 3 * sqrt(due) : 1;
     return (double)ended < PLAN_RATE_MET * due - chance;
 }
@@ -216,9 +229,8 @@ static void screen__add_rate(const struct screen_moment *moment, struct canvas_i
     char target[UNITS_TEXT_BYTES_MAX];
     units_format_count(screen__per_second(moment, TOTAL_ITERATIONS), achieved);
     if (moment->plan->open_loop && screen__is_playing(moment)) {
-        double target_per_s = pacing_rate_per_s(screen__pacing(moment), moment->run_ns);
         canvas_add(items, "%s/s of %s/s%s", achieved,
-                   units_format_count((uint64_t)(target_per_s + 0.5), target), behind);
+                   units_format_count(screen__wanted_per_s(moment), target), behind);
     } else {
         canvas_add(items, "%s/s", achieved);
     }
@@ -737,9 +749,8 @@ void screen_line(const struct screen_moment *moment, char *text, size_t bytes)
         return;
     }
     if (moment->plan->open_loop && moment->phase != PHASE_DRAINING) {
-        double rate_per_s = pacing_rate_per_s(screen__pacing(moment), moment->run_ns);
         snprintf(target, sizeof target, " of %s",
-                 units_format_count((uint64_t)(rate_per_s + 0.5), numbers[2]));
+                 units_format_count(screen__wanted_per_s(moment), numbers[2]));
     }
     snprintf(text, bytes, "%5.1fs %s: %s conn, %s%s it/s, %s rsp/s, p50 %s p99 %s, %s errors",
              seconds, phase, numbers[0],

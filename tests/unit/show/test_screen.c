@@ -408,6 +408,7 @@ static void test_colours_only_where_there_is_something_to_say(void **state)
 {
     struct fixture *fixture = *state;
     struct canvas_style style = {.columns = 80, .sequences = true, .color = true};
+    char line[256];
     fixture->now.counters.totals[TOTAL_ITERATIONS] = 1000;
     screen_draw(&fixture->moment, &style, fixture->text, &fixture->shape);
     assert_null(strstr(fixture->text, "\x1b[3"));
@@ -416,6 +417,9 @@ static void test_colours_only_where_there_is_something_to_say(void **state)
     fixture->now.counters.totals[TOTAL_ITERATIONS] = 50;
     screen_draw(&fixture->moment, &style, fixture->text, &fixture->shape);
     assert_null(strstr(fixture->text, "\x1b[3"));
+    assert_shows(fixture, "50/s of 50/s wanted");
+    screen_line(&fixture->moment, line, sizeof line);
+    assert_non_null(strstr(line, "50 of 50 it/s"));
     fixture->now.counters.totals[TOTAL_ITERATIONS] = 48; /* less than 99%, and one */
     screen_draw(&fixture->moment, &style, fixture->text, &fixture->shape);
     assert_non_null(strstr(fixture->text, "\x1b[33m"));
