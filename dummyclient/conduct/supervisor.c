@@ -329,7 +329,8 @@ static void supervisor__read(struct supervisor *supervisor, uint32_t workers_run
 static struct record_mark supervisor__mark_at(const void *context, uint32_t index)
 {
     const struct steer_mark *mark = &((const struct steer *)context)->marks[index];
-    return (struct record_mark){.at_ns = mark->at_ns, .text = mark->text, .who = mark->who};
+    return (struct record_mark){
+        .at_ns = mark->at_ns, .kind = steer_mark_kind(mark), .text = mark->text, .who = mark->who};
 }
 
 static struct record_moment supervisor__moment(const struct supervisor *supervisor,

@@ -209,8 +209,8 @@ static void record__add_marks(struct json_text *line, struct record *record,
     json_text_print(line, ",\"marks\":[");
     for (; record->marks_made < moment->marks_count; record->marks_made++) {
         struct record_mark mark = moment->mark_at(moment->marks, record->marks_made);
-        json_text_print(line, "%s{\"t_ns\":%" PRId64 ",\"text\":", separator,
-                        mark.at_ns - record->origin_ns);
+        json_text_print(line, "%s{\"t_ns\":%" PRId64 ",\"kind\":\"%s\",\"text\":", separator,
+                        mark.at_ns - record->origin_ns, mark.kind);
         record__add_text(line, mark.text);
         json_text_print(line, ",\"who\":");
         record__add_text(line, mark.who);

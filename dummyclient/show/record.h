@@ -9,6 +9,7 @@
 /* What somebody has done to the run by hand. */
 struct record_mark {
     int64_t at_ns;
+    const char *kind; /* as in the result */
     const char *text;
     const char *who;
 };

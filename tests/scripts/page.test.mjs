@@ -71,6 +71,7 @@ test('a run that was steered by hand says so, and has its marks on the charts', 
   run.client.steering = { marks: [{ t_ns: 8e9, since_t0_ns: 7e9, utc: '', who: '127.0.0.1',
     kind: 'rate', text: 'rate <+10%>' }], load: { connections: 10, stages: [
     { duration: '7s', rate: '100/s' }, { duration: '21s', rate: '110/s' }] } };
+  run.client.steering.marks.push({ ...run.client.steering.marks[0], kind: 'mark', text: 'noon' });
   const steered = verdictOf(run, /^Steered by hand$/);
   assert.equal(steered.text, 'rate <+10%> at 7 s (127.0.0.1)');
   const view = makeView(run, 'one');

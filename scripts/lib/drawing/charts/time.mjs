@@ -127,11 +127,14 @@ export function chartConnections(view, theme) {
   const series = [
     lineSeries('open', pairs(columns, 'connections', 1), { color: colors[0], width: 2.5 },
       { areaStyle: { color: colors[0], opacity: 0.12 } }),
-    lineSeries('trying', pairs(columns, 'connecting', 1),
-      { color: colors[4], dash: [7, 4], symbol: 'triangle' }),
-    lineSeries('failed (per second)', pairs(columns, 'connects_failed', 1),
-      { color: theme.bad, dash: [2, 3], symbol: 'diamond' }),
   ];
+  if (!view.of_server) { // which takes connections, and makes none
+    series.push(
+      lineSeries('trying', pairs(columns, 'connecting', 1),
+        { color: colors[4], dash: [7, 4], symbol: 'triangle' }),
+      lineSeries('failed (per second)', pairs(columns, 'connects_failed', 1),
+        { color: theme.bad, dash: [2, 3], symbol: 'diamond' }));
+  }
   if (columns.wanted) {
     series.push(lineSeries('wanted', pairs(columns, 'wanted', 1),
       { color: colors[7], dash: [6, 4], width: 1.5, symbol: 'rect' }));
@@ -159,9 +162,10 @@ export function chartMessages(view, theme) {
 
 export function chartBytes(view, theme) {
   const { colors } = theme;
+  const side = view.of_server ? '' : 'client ';
   const series = [
-    lineSeries('client sent', pairs(view.columns, 'bytes_sent'), { color: colors[0], width: 2.5 }),
-    lineSeries('client received', pairs(view.columns, 'bytes_received'),
+    lineSeries(`${side}sent`, pairs(view.columns, 'bytes_sent'), { color: colors[0], width: 2.5 }),
+    lineSeries(`${side}received`, pairs(view.columns, 'bytes_received'),
       { color: colors[1], width: 2.5, symbol: 'triangle' }),
   ];
   if (view.server) {

@@ -3,7 +3,7 @@
 import { formatCount } from '../../base/format.mjs';
 import { chartHeight, LIVE_CHARTS } from '../charts/index.mjs';
 import { addBox, refreshBoxes, startBoxes } from '../page/boxes.mjs';
-import { startControl } from './control.mjs';
+import { startControl, stopControl } from './control.mjs';
 import { liveTables, liveTiles, liveVerdicts, phaseWords } from './panels.mjs';
 import { addEnd, addRecord, makeLive } from './series.mjs';
 import { makeLiveView } from './view.mjs';
@@ -66,6 +66,7 @@ function placeCharts() {
 
 function showPhase() {
   const { word, text, share } = phaseWords(live);
+  if (live.ended) stopControl(at('control'));
   at('phase').textContent = word;
   at('time').textContent = text;
   at('bar').hidden = share === null;
@@ -117,9 +118,12 @@ function takeEnd({ data }) {
 function takeRun({ data }) {
   let run;
   try { run = JSON.parse(data); } catch { return; }
-  // A server has no plan to be called by.
-  if (run.program === 'dummyserver') at('name').textContent = run.program;
-  if (run.control) startControl(at('control'), token);
+  if (run.program === 'dummyserver') {
+    // It has no plan to be called by, and no response times.
+    at('name').textContent = run.program;
+    document.querySelectorAll('.of-load').forEach((part) => part.remove());
+  }
+  if (run.control && !live.ended) startControl(at('control'), token);
 }
 
 function listen() {

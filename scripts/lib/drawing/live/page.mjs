@@ -17,10 +17,10 @@ const BODY = `<p class="soft" id="what"></p>
 <div class="charts" id="charts"></div>
 <div class="charts" id="tables"></div>`;
 
-const FOOTER = `The figures of a second come when it is over. Response times are counted from the
-intended send time, to 3%; the result at the end of the run has them to 0.1%. A click on a legend
-entry hides its line. The plain data: <a href="events">events</a>, <a href="metrics">metrics</a>,
-<a href="plan">plan</a>.`;
+const FOOTER = `The figures of a second come when it is over. <span class="of-load">Response times
+are counted from the intended send time, to 3%; the result at the end of the run has them to 0.1%.
+</span>A click on a legend entry hides its line. The plain data: <a href="events">events</a>,
+<a href="metrics">metrics</a><span class="of-load">, <a href="plan">plan</a></span>.`;
 
 export function makeLivePage() {
   return wrapPage('Dummyload, live', 'A run', BODY, [], {}, { what: '<span id="link">connecting' +

@@ -30,10 +30,14 @@ function recentOf({ entries, last }) {
 const PHASES = { connecting: 'Connecting', warmup: 'Warming up', running: 'Running',
   draining: 'Draining', ended: 'Ended' };
 
+/** Somebody has paused the run: what goes on is its time, and nothing is due. */
+const isPaused = ({ last, marks }) => LOADED.has(last.phase) &&
+  marks.filter(({ kind }) => kind === 'pause' || kind === 'resume').at(-1)?.kind === 'pause';
+
 /** "Running", how long it has been, and what is left. */
-export function phaseWords({ last }) {
-  const { phase, t_ns: now, t0_ns: t0, stop_ns: stop } = last;
-  const word = PHASES[phase] ?? String(phase);
+export function phaseWords(live) {
+  const { phase, t_ns: now, t0_ns: t0, stop_ns: stop } = live.last;
+  const word = isPaused(live) ? 'Paused' : PHASES[phase] ?? String(phase);
   if (phase === 'connecting') return { word, text: `for ${seconds(now)}`, share: null };
   if (phase === 'ended') return { word, text: `after ${seconds(now)}`, share: 1 };
   if (typeof t0 !== 'number') return { word, text: `for ${seconds(now)}`, share: null };
@@ -128,7 +132,7 @@ function endVerdicts({ end }) {
 }
 
 function steeredVerdict({ marks }) {
-  const touches = marks.filter(({ who }) => who);
+  const touches = marks.filter(({ who, kind }) => who && kind !== 'mark'); // that is a note only
   if (!touches.length) return null;
   const many = touches.length === 1 ? 'touch' : 'touches';
   return { state: 'neutral', title: 'The load was steered',

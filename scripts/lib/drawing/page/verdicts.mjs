@@ -137,8 +137,9 @@ function thresholdsVerdict({ thresholds }) {
   return { state: 'good', title: 'Thresholds held', text: of(thresholds) };
 }
 
-/** Its load is not what the plan says. */
-function steeredVerdict({ steering }) {
+/** Its load is not what the plan says; a mark is a note only, and changes nothing of it. */
+function steeredVerdict({ steering: marks }) {
+  const steering = marks.filter(({ kind }) => kind !== 'mark');
   if (!steering.length) return null;
   const when = (since) => (typeof since === 'number'
     ? ` at ${formatSeconds(Math.round(since / 1e8) / 10)}` : '');
