@@ -344,6 +344,10 @@ static void options__compare(const struct options *options, struct mistakes *mis
         mistakes_report(mistakes, OPTIONS_ABOUT,
                         "--target says host and port already: drop --host and --port");
     }
+    if (options->listen_token != NULL && options->listen == NULL) {
+        mistakes_report(mistakes, OPTIONS_ABOUT,
+                        "--listen-token is what --listen demands: give --listen HOST:PORT, too");
+    }
 }
 
 bool options_parse(struct options *options, int argc, char **argv,

@@ -127,6 +127,8 @@ static void test_the_rate_max_is_a_closed_loop(void **state)
     assert_refused(SCENARIO, "or max: as many as the server answers; found \"most\"", "-r", "most");
     assert_false(make(&harness, SCENARIO, "-r", "max", "--rate-per-connection", "5", NULL));
     assert_non_null(strstr(told.text, "exclude each other"));
+    assert_false(make(&harness, SCENARIO, "--listen-token", "x", NULL));
+    assert_non_null(strstr(told.text, "give --listen HOST:PORT, too"));
 }
 
 static void test_a_warm_up_that_leaves_nothing_is_shortened(void **state)
