@@ -87,6 +87,8 @@ static const struct option_habit INIT_HABITS[] = {
     {"binary header length framing", "frame", NULL},
     {"host H p port server address", "target", NULL},
     {"f y yes overwrite", "force", NULL},
+    {"vus users u clients concurrency", "connections", NULL},
+    {"rps qps throughput", "rate", NULL},
     {"o out output", NULL, "the file is a word without an option: dummyclient init FILE"},
 };
 /* clang-format on */
@@ -250,8 +252,11 @@ static void init__print_next(const char *program, const struct starter *starter,
     }
     if (server != NULL && strcmp(starter->host, "127.0.0.1") == 0) {
         printf("\nIs there no server yet? This project's answers: dummyserver --framing %s --port "
-               "%u\n",
-               server, (unsigned)starter->port);
+               "%u%s\n",
+               server, (unsigned)starter->port, starter->tls ? " --tls-self-signed" : "");
+        if (starter->tls) {
+            printf("(and dummyclient --insecure, which does not check its certificate)\n");
+        }
     }
     printf("\nThe keys of a scenario: scenarios/README.md.\n");
 }

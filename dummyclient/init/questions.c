@@ -3,6 +3,7 @@
 #include "starter/url.h"
 #include "text/units.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -89,6 +90,16 @@ static bool questions__ask_place(struct questions *questions)
     }
 }
 
+/* The word or its first letter, in any case. */
+static bool questions__is_word(const char *answer, const char *word)
+{
+    size_t i = 0;
+    while (answer[i] != '\0' && tolower((unsigned char)answer[i]) == word[i]) {
+        i++;
+    }
+    return answer[i] == '\0' && (i == 1 || word[i] == '\0');
+}
+
 static bool questions__ask_frame(struct questions *questions)
 {
     struct starter_frame *frame = &questions->starter.frame;
@@ -106,12 +117,17 @@ static bool questions__ask_frame(struct questions *questions)
         }
         questions__refuse(questions, error.text);
     }
-    if (!questions__ask(questions, "Does the size count the header, too? yes or no", "yes",
-                        answer)) {
-        return false;
+    for (;;) {
+        if (!questions__ask(questions, "Does the size count the header, too? yes or no", "yes",
+                            answer)) {
+            return false;
+        }
+        frame->counts_body = questions__is_word(answer, "no");
+        if (frame->counts_body || questions__is_word(answer, "yes")) {
+            return true;
+        }
+        questions__refuse(questions, "expected yes or no");
     }
-    frame->counts_body = answer[0] == 'n' || answer[0] == 'N';
-    return true;
 }
 
 static bool questions__ask_text(struct questions *questions)

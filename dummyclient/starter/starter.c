@@ -331,7 +331,7 @@ const struct starter_kind STARTER_REDIS = {
     .path = STARTER_PATH_NUMBER,
     .title = "Redis, or what speaks its protocol",
     .text = "PING",
-    .asks_text = "the command to send",
+    .asks_text = "The command to send",
     .description = "Each connection sends the same command again and again. An error of Redis "
                    "counts as a mismatch (`verify`). `text` is the command, with its end of line; "
                    "${random(1,1000)} in it is another number each time.",
@@ -348,7 +348,7 @@ const struct starter_kind STARTER_WEBSOCKET = {
     .path = STARTER_PATH_TEXT,
     .title = "a WebSocket server, by its URL",
     .text = "hello",
-    .asks_text = "the message to send",
+    .asks_text = "The message to send",
     .description = "Each connection sends one message after the other, and takes the next message "
                    "that comes as its answer. `match` of the request says which message answers; "
                    "headers such as Origin are in `framing`.",
@@ -362,7 +362,7 @@ const struct starter_kind STARTER_LINES = {
     .schemes = {"tcp", "tls"},
     .title = "a server of text lines: a line is answered by a line",
     .text = "hello",
-    .asks_text = "the line to send",
+    .asks_text = "The line to send",
     .description = "Each connection sends a line and waits for a line. `delimiter` is what ends "
                    "them; the framing \"lines\" also reads lines that announce more.",
     .server = "raw",
@@ -374,7 +374,7 @@ const struct starter_kind STARTER_FRAME = {
     .name = "frame",
     .title = "a server with a binary header: a size, and perhaps an id",
     .text = "hello",
-    .asks_text = "the text to send in a message",
+    .asks_text = "The text to send in a message",
     .description = "Each connection sends a message and takes the next one as its answer. "
                    "`header` lists the fields in front of a body; a body of numbers is "
                    "{ \"fields\": [{ \"u32\": 7 }] } in place of `text`; `match` selects the "

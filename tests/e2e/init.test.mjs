@@ -110,6 +110,7 @@ test('what is wrong is one line, and writes nothing', LIMIT, async (t) => {
     [['--echo', 'a.json', 'b.json'], /expected one FILE, found "b.json"/],
     [['--ehco'], /unknown option --ehco; did you mean --echo\?/],
     [['--url', 'x'], /unknown option --url; did you mean --http\?/],
+    [['--vus', '5'], /unknown option --vus; did you mean --connections\?/],
     [['--echo', 'no/such/folder/x.json'], /cannot write/]]) {
     const client = await run(t, folder, ['init', ...words]);
     assert.ok([1, 2].includes(client.exitCode), said(client));
@@ -152,6 +153,10 @@ test('a terminal is asked; what is not understood is asked again', { ...LIMIT,
   const out = path.join(folder, 'client.json');
   const played = await run(t, folder, ['mine.json', ...SHORT, '-o', fileFor(out)]);
   assert.equal(played.exitCode, 0, said(played));
+  const framed = await ask(['6', '', 'u32,u16', 'maybe', 'N', '', '', '', 'framed.json']);
+  assert.equal(framed.exitCode, 0, said(framed));
+  assert.match(framed.stdout, /expected yes or no/);
+  assert.match(framed.stdout, /The text to send in a message \[hello\]/);
   const ended = await ask(['1', '\x04']);
   assert.equal(ended.exitCode, 2, said(ended));
   assert.match(ended.stdout, /there were no more answers: nothing is written/);
