@@ -20,7 +20,7 @@ import { bothSides, serverEndLines, serverLines, summaryLine, watchedLines } fro
 import { clientHarmed, endTested, startTested } from './tested.mjs';
 import { endWine } from '../building/wine.mjs';
 
-const USAGE = `usage: scripts/stress [options] [SCENARIO.json] [options of dummyclient]
+const USAGE = `usage: scripts/stress [options] [SCENARIO.json | URL] [options of dummyclient]
 
 Sets up what is missing, builds, starts the server, plays the scenario (scenarios/echo.json),
 writes client.json and server.json under results/<run>/ and prints the summary.
@@ -41,7 +41,8 @@ writes client.json and server.json under results/<run>/ and prints the summary.
   --no-page              no HTML page
   --live                 serve the live page of the run on a free port and say where
                          (--listen HOST:PORT: there)
-  -H HOST [-p PORT]      test a server that is already running; nothing is started
+  -H HOST [-p PORT]      test a server that is already running; nothing is started. A URL such as
+                         redis://127.0.0.1:6379 means one, too
 
 Everything else goes to dummyclient; the most used:
   -c, --connections N    -r, --rate N        -d, --duration 30s    --threshold 'EXPR'
