@@ -505,21 +505,35 @@ static void summary__print_hosts(const struct run *run, struct wrap *out)
     wrap_print(out, "\n");
 }
 
+/* "9.00 s of 10.0 s": percentiles and rates are of the window, counts of the whole load. */
+static void summary__print_window(const struct run *run, struct wrap *out)
+{
+    char window[UNITS_TEXT_BYTES_MAX];
+    char load[UNITS_TEXT_BYTES_MAX];
+    units_format_duration(run->window_ns, window);
+    wrap_print(out, "%s", window);
+    if (run->t0_ns != TIME_NEVER_NS && run->window_ns > 0) {
+        units_format_duration(run->stop_ns - run->t0_ns, load);
+        wrap_print(out, "%s%s", strcmp(window, load) == 0 ? "" : " of ",
+                   strcmp(window, load) == 0 ? "" : load);
+    }
+    wrap_print(out, " measured");
+}
+
 void summary_print(const struct plan *plan, const struct run *run, const struct verdict *verdict,
                    struct wrap *out)
 {
-    char length[UNITS_TEXT_BYTES_MAX];
     char name[SUMMARY_NAME_BYTES_MAX];
     char target[sizeof plan->targets[0].name];
     char other[sizeof plan->targets[0].name] = "others";
     if (plan->sides > 1) {
         printable_text(plan->targets[1].name, other, sizeof other);
     }
-    wrap_print(out, "%s against %s%s%s, %s measured, %" PRIu32 " %s, %s\n\n",
-               printable_text(plan->scenario->name, name, sizeof name),
+    wrap_print(out, "%s against %s%s%s, ", printable_text(plan->scenario->name, name, sizeof name),
                printable_text(plan->targets[0].name, target, sizeof target),
-               plan->targets_count > 1 ? " and " : "", plan->targets_count > 1 ? other : "",
-               units_format_duration(run->window_ns, length), plan->workers_total,
+               plan->targets_count > 1 ? " and " : "", plan->targets_count > 1 ? other : "");
+    summary__print_window(run, out);
+    wrap_print(out, ", %" PRIu32 " %s, %s\n\n", plan->workers_total,
                plan->workers_total == 1 ? "thread" : "threads", run->backend);
     if (plan->ranks > 1) {
         summary__print_hosts(run, out);

@@ -202,6 +202,15 @@ test('what never began is in the step that would have been first', LIMIT, async 
     Number(result.latency_ns.response.count));
 });
 
+test('how much of the load was measured is in the first line', LIMIT, async (t) => {
+  const server = await runServer(t);
+  for (const [warmup, says] of [['250ms', '750 ms of 1\\.00 s measured'],
+    ['0s', '1\\.00 s measured']]) {
+    const { client } = await play(t, server.port, {}, ['--warmup', warmup]);
+    assert.match(client.stdout, new RegExp(`^figures against [^,]*, ${says}, `));
+  }
+});
+
 test('names and thresholds do not steer a terminal', LIMIT, async (t) => {
   const server = await runServer(t);
   const { client } = await play(t, server.port, { name: 'a\u001b[2Jb\u009bc',
