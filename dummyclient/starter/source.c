@@ -5,6 +5,7 @@
 #include "starter/url.h"
 #include "text/mistakes.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,12 +48,15 @@ static char *source__make(const struct options *options, struct error *error)
     return text;
 }
 
-/* localhost:6379 is no file, and was meant to be a server. */
+/* localhost:6379 or localhost:8080/page is no file, and was meant to be a server. */
 static bool source__is_address(const char *path)
 {
-    const char *colon = strrchr(path, ':');
-    return colon != NULL && colon > path + 1 && colon[1] != '\0' &&
-           strspn(colon + 1, "0123456789") == strlen(colon + 1) && !file_exists(path);
+    size_t bytes = strcspn(path, "/"); /* of HOST:PORT */
+    size_t port = bytes;
+    while (port > 0 && isdigit((unsigned char)path[port - 1])) {
+        port--;
+    }
+    return port > 2 && port < bytes && path[port - 1] == ':' && !file_exists(path);
 }
 
 static bool source__is_made(const struct options *options)

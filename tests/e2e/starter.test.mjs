@@ -281,6 +281,7 @@ test('a wrong URL is one line that says what was expected', LIMIT, async (t) => 
     [['tcp://h:1', '--send', 'a\nb'], /expected one line, found several/],
     [['redis://h', '--send', ''], /expected what to send, found nothing/],
     [['tls://h:1', '--send', '${nope}', '--check'], /`\$\{nope\}`: unknown variable/],
+    [['localhost:8080/page'], /expected the file of a scenario or a URL, such as tcp:/],
     [['localhost:6379'], /expected the file of a scenario or a URL, such as tcp:\/\/localhost/],
     [['x.json', '--send', 'y'], /^dummyclient: --send says what the server of a URL is sent/]]) {
     const client = await runClient(t, words);
