@@ -11,10 +11,16 @@ const PAGES = {
         'was never answered stays in the statistics. It prints a summary, and writes the whole ' +
         'result as JSON with --out.',
       'A scenario is one JSON file: framing, load, behaviors and thresholds. Options override ' +
-        'the load that it says.',
+        'the load that it says. With - it is read from standard input.',
+      'In its place a URL (redis, rediss, http, https, ws, wss, tcp, tls) plays a scenario that ' +
+        'is made of it: 50 connections, 10 s, a closed loop unless --rate is given; ' +
+        '--print-scenario prints it. dummyclient init asks some questions and writes a scenario ' +
+        'of one\'s own; dummyclient init --help says how.',
     ],
     examples: [
       ['dummyserver --out server.json', 'A server to try it with, on port 7777 of 127.0.0.1.'],
+      ['dummyclient redis://127.0.0.1:6379', 'As many PING as that server answers.'],
+      ['dummyclient tcp://127.0.0.1:7000 --send PING -r 500', 'A server of text lines.'],
       ['dummyclient SCENARIO.json --check', 'What would be played; nothing is connected to.'],
       ['dummyclient SCENARIO.json -c 2000 -r 5000 -d 30s --out client.json',
         '5000 iterations per second over 2000 connections for 30 seconds.'],
