@@ -18,7 +18,7 @@ static const int64_t LIVE_CLOSE_WITHIN_NS = 2 * NS_PER_S;
 
 bool server_live_open(struct server_live *live, const char *listen, struct error *error)
 {
-    struct web_options options = {.listen = listen};
+    struct web_options options = {.listen = listen, .without_control = true};
     *live = (struct server_live){0};
     live->web = web_open(&options, error);
     return live->web != NULL;

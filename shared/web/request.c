@@ -144,8 +144,10 @@ int web_request_judge(const struct web_request *request, const struct web_rules 
 {
     bool trusted = request__has_token(request, rules->token);
     if (!trusted && !web_host_is_own(request->host, rules)) {
-        *reason = "the Host is neither an address nor a name of this machine: use its address, or "
-                  "the token (Authorization: Bearer TOKEN)";
+        *reason = rules->token == NULL
+                      ? "the Host is neither an address nor a name of this machine: use its address"
+                      : "the Host is neither an address nor a name of this machine: use its "
+                        "address, or the token (Authorization: Bearer TOKEN)";
         return 403;
     }
     int status = request__route(request, route, reason);

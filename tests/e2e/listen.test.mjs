@@ -316,7 +316,7 @@ test('/metrics is what Prometheus reads, and its quantiles are right within 5%',
 
 test('dummyserver --listen: its counters while it serves', LIMIT, async (t) => {
   const out = path.join(folderFor(t), 'server.json');
-  const server = await runServer(t, ['--listen', '127.0.0.1:0', '-o', fileFor(out)]);
+  const server = await runServer(t, ['--listen', '0.0.0.0:0', '-o', fileFor(out)]);
   const [, port] = await server.program.line(/live figures at http:\/\/\S+?:(\d+)\//, RUN_TIME_MS);
   const reader = readEvents(t, port, { Origin: 'http://127.0.0.1:9900' });
   const client = await runClient(t, [ECHO, '--port', server.port, '-c', '5', '-r', '200', '-d',
@@ -325,6 +325,10 @@ test('dummyserver --listen: its counters while it serves', LIMIT, async (t) => {
   const metrics = await ask(port, '/metrics');
   assert.match(metrics.body, /^dummyserver_messages_received_total\{run_id="[^"]+"\} \d+$/m);
   assertSaysWhatItIs(metrics.body, 'dummyserver');
+  // There is nothing to control, and so no token that a message could ask for.
+  const order = await ask(port, '/control', { method: 'POST', body: '{"mark":"a"}' });
+  assert.deepEqual([order.status, order.body],
+    [400, '{"error":"this run takes no orders"}\n']);
   assert.match((await ask(port, '/')).body, /<title>Dummyload/);
   await endServer(server);
   await until(() => reader.closed, 'the end of the stream');

@@ -81,6 +81,8 @@ static const char *web__status_text(int status)
         return "Not Found";
     case 405:
         return "Method Not Allowed";
+    case 411:
+        return "Length Required";
     case 413:
         return "Content Too Large";
     case 503:
@@ -433,7 +435,9 @@ struct web *web_open(const struct web_options *options, struct error *error)
     }
     host_read(&host);
     snprintf(web.name, sizeof web.name, "%s", host.name);
-    if (web.token_wanted == NULL && !web__is_loopback(&address) && !web__make_token(&web, error)) {
+    bool needs_token =
+        web.token_wanted == NULL && !options->without_control && !web__is_loopback(&address);
+    if (needs_token && !web__make_token(&web, error)) {
         return NULL;
     }
     if (!web_store_open(&web.store, error)) {

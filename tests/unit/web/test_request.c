@@ -79,6 +79,13 @@ static void test_host_is_an_address_or_a_name_of_this_machine(void **state)
     struct web_request request = get("/events");
     request.host = NULL;
     assert_int_equal(judge(&request, &HERE), 403);
+    /* A token is named where there is one. */
+    enum web_route route;
+    const char *reason = NULL;
+    assert_int_equal(web_request_judge(&request, &HERE, &route, &reason), 403);
+    assert_null(strstr(reason, "token"));
+    assert_int_equal(web_request_judge(&request, &SECRET, &route, &reason), 403);
+    assert_non_null(strstr(reason, "token"));
     assert_false(web_host_is_own("a-name", &(struct web_rules){.host = "", .name = ""}));
 }
 
