@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { openAddress, skip } from './browser.mjs';
-import { makeRecords, playLive } from './live_player.mjs';
+import { makeRecords, PLAN, playLive } from './live_player.mjs';
 
 const LIMIT = { skip, timeout: 600000 };
 
@@ -55,6 +55,18 @@ test('a stream that is cut is taken up again, and nothing is missing', LIMIT, as
   await known(page, 20);
   assert.equal(await responses(page), responsesOf(records.slice(0, 20)));
   assert.equal(await page.locator('#link').innerText(), 'live');
+  assert.deepEqual(unexpected(said), []);
+});
+
+test('the next run on the port begins anew, with its own plan', LIMIT, async (t) => {
+  const records = makeRecords({ seconds: 30 });
+  const { run, page, said } = await openLive(t, { records: records.slice(0, 10) });
+  await known(page, 10);
+  const others = records.slice(0, 3).map((record) => ({ ...record, run_id: 'another' }));
+  run.next(others, { ...PLAN, scenario: { name: 'chat' } });
+  await known(page, 3);
+  assert.equal(await responses(page), responsesOf(others));
+  await page.waitForFunction(() => document.getElementById('name').innerText === 'chat');
   assert.deepEqual(unexpected(said), []);
 });
 

@@ -74,11 +74,13 @@ export const PLAN = { targets: ['127.0.0.1:7777'], load: { loop: 'open',
 scenario: { name: 'game-lobby', description: 'Players log in, walk about and chat.' } };
 
 /** Serves a run on a free port, or on the given one: { port, say(record), end(end), cut(), mute(),
- *  orders, streams, close() }. records: those that are known already. cut() ends all streams;
- *  mute() leaves them open, and says nothing more on them, as a network that went away. */
+ *  orders, streams, next(records, plan), close() }. records: those that are known already. cut()
+ *  ends all streams, and so does next(): another run on the port; mute() leaves them open, and says
+ *  nothing more on them, as a network that went away. */
 export async function playLive({ records = [], plan = PLAN, port = 0, control = true } = {}) {
   const page = makeLivePage();
-  const known = [...records];
+  let known = [...records];
+  let shown = plan;
   const readers = new Set();
   const played = { orders: [], streams: 0 };
   const write = (response, index) => response.write(
@@ -90,14 +92,14 @@ export async function playLive({ records = [], plan = PLAN, port = 0, control = 
       response.end(page);
     } else if (pathname === '/plan') {
       response.writeHead(200, { 'Content-Type': 'application/json' });
-      response.end(JSON.stringify(plan));
+      response.end(JSON.stringify(shown));
     } else if (pathname === '/events') {
       played.streams += 1;
       response.writeHead(200, { 'Content-Type': 'text/event-stream' });
-      response.write(`retry: 300\n\nevent: run\ndata: ${JSON.stringify({ control })}\n\n`);
-      for (let i = Number(request.headers['last-event-id'] ?? 0); i < known.length; i++) {
-        write(response, i);
-      }
+      response.write(`retry: 300\n\nevent: run\ndata: ${JSON.stringify({ control,
+        run_id: known[0]?.run_id })}\n\n`);
+      const last = Number(request.headers['last-event-id'] ?? 0);
+      for (let i = last <= known.length ? last : 0; i < known.length; i++) write(response, i);
       readers.add(response);
       request.on('close', () => readers.delete(response));
     } else if (pathname === '/control' && request.method === 'POST') {
@@ -124,6 +126,10 @@ export async function playLive({ records = [], plan = PLAN, port = 0, control = 
     },
     mute: () => readers.clear(),
     cut: () => { for (const reader of readers) reader.destroy(); },
+    next: (others, otherPlan) => {
+      [known, shown] = [others, otherPlan];
+      for (const reader of readers) reader.destroy();
+    },
     close: () => {
       for (const reader of readers) reader.destroy();
       server.close();

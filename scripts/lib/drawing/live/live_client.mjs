@@ -20,6 +20,7 @@ const at = (id) => document.getElementById(id);
 /** A run that wants one prints its address with it. */
 const token = new URLSearchParams(window.location.search).get('token');
 const query = token === null ? '' : `?token=${encodeURIComponent(token)}`;
+let runId = null; // of the run that the stream is about
 let plan = null;
 let view = null;
 let source = null;
@@ -118,6 +119,9 @@ function takeEnd({ data }) {
 function takeRun({ data }) {
   let run;
   try { run = JSON.parse(data); } catch { return; }
+  // The next run on this port has a plan of its own.
+  if (runId !== null && run.run_id !== runId) readPlan();
+  runId = run.run_id ?? null;
   if (run.program === 'dummyserver') {
     // It has no plan to be called by, and no response times.
     at('name').textContent = run.program;
