@@ -218,6 +218,11 @@ bool course_is_paused(const struct course *course, int64_t time_ns)
     return false;
 }
 
+uint32_t course_connections(const struct course *course, int64_t time_ns)
+{
+    return population_wanted(&course->population, time_ns) * course->sides;
+}
+
 double course_rate_max_per_s(const struct course *course, int64_t from_ns)
 {
     double most_per_s = 0;

@@ -47,6 +47,8 @@ bool course_open_touched(struct course *course, const struct course *from,
 void course_close(struct course *course);
 /* Does nothing arrive at that time because the run is paused? */
 bool course_is_paused(const struct course *course, int64_t time_ns);
+/* How many connections are wanted at a time; of a duet those of both sides. */
+uint32_t course_connections(const struct course *course, int64_t time_ns);
 /* The highest rate of the course from a time on, in total on one side. */
 double course_rate_max_per_s(const struct course *course, int64_t from_ns);
 /* A stage's rates and connections at its ends: of a part those of the part. */

@@ -265,8 +265,7 @@ uint32_t plan_arrival_worker(const struct plan *plan, const struct course *cours
     const struct plan_behavior *share = &plan->behaviors[behavior];
     uint32_t among = share->connections;
     if (population_changes(&course->population)) {
-        among =
-            plan__wanted_of(share, population_wanted(&course->population, time_ns) * plan->sides);
+        among = plan__wanted_of(share, course_connections(course, time_ns));
     }
     uint32_t nth = (uint32_t)(n % among);
     return plan_seat_at(plan, share->numbers != NULL ? share->numbers[nth] : nth).worker;

@@ -106,7 +106,7 @@ static uint32_t worker__wanted(const struct worker *worker, int64_t now_ns, int6
     if (population_changes(population) && now_ns >= t0_ns) {
         int64_t change_ns = population_next_ns(population, now_ns - t0_ns);
         *next_ns = change_ns == TIME_NEVER_NS ? TIME_NEVER_NS : t0_ns + change_ns;
-        return population_wanted(population, now_ns - t0_ns) * plan->sides;
+        return course_connections(worker->arrivals.course, now_ns - t0_ns);
     }
     *next_ns = TIME_NEVER_NS;
     double passed_s = (double)(now_ns - worker->origin_ns) / (double)NS_PER_S;

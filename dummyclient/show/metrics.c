@@ -18,8 +18,7 @@ static void metrics__add_gauges(const struct metrics_text *metrics, int64_t orig
     int64_t load_ns = begun ? moment->now_ns - moment->t0_ns : 0;
     metrics_add_gauge(metrics, "connections", gauges[LIVE_OPEN]);
     metrics_add_gauge(metrics, "connecting", gauges[LIVE_CONNECTING]);
-    metrics_add_gauge(metrics, "connections_wanted",
-                      population_wanted(&moment->course->population, load_ns));
+    metrics_add_gauge(metrics, "connections_wanted", course_connections(moment->course, load_ns));
     metrics_add_gauge(metrics, "run_seconds",
                       (double)(moment->now_ns - origin_ns) / (double)NS_PER_S);
     metrics_add_type(metrics, "phase", "gauge");

@@ -100,7 +100,7 @@ static void record__add_wanted(struct json_text *line, const struct record *reco
     bool begun = moment->t0_ns != TIME_NEVER_NS;
     int64_t load_ns = begun ? moment->now_ns - moment->t0_ns : 0;
     json_text_print(line, ",\"connections_wanted\":%" PRIu32,
-                    population_wanted(&moment->course->population, load_ns));
+                    course_connections(moment->course, load_ns));
     if (plan->open_loop) {
         int64_t until_ns = time_earlier_ns(moment->now_ns, moment->stop_ns) - moment->t0_ns;
         int64_t from_ns = record->made_ns - moment->t0_ns;

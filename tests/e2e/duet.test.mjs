@@ -196,9 +196,14 @@ test('ramps of the rate and of the connections are those of each side', LIMIT, a
   const scenario = scenarioIn(folderFor(t), { stages: [
     { duration: '500ms', connections: { from: 2, to: 10 }, rate: { from: '40/s', to: '200/s' } },
     { duration: '500ms', connections: { from: 10, to: 3 }, rate: '100/s' }] });
-  const { client, result } = await play(t, scenario, servers, ['-t', 2]);
+  const seconds = path.join(path.dirname(scenario), 'seconds.ndjson');
+  const { client, result } = await play(t, scenario, servers,
+    ['-t', 2, '--ndjson', fileFor(seconds)]);
   assert.equal(client.exitCode, 0, said(client));
   assertSides(result);
+  // As those that are open, those that are wanted are of both sides.
+  const last = JSON.parse(fs.readFileSync(seconds, 'utf8').trim().split('\n').at(-1));
+  assert.equal(last.connections_wanted, 2 * 3);
   assertBalanced(result, 60 + 50);
   for (const [i, due] of [120, 100].entries()) {
     assert.equal(Number(result.stages[i].rate.intended), due, `stage ${i + 1}`);
