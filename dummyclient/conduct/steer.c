@@ -74,7 +74,7 @@ bool steer_submit(struct steer *steer, const struct steer_order *order, const ch
             steer->last->next = &request;
         }
         steer->last = &request;
-        while (!request.decided) {
+        while (!request.decided || !steer->answers) {
             condition_wait(&steer->answered, &steer->mutex);
         }
     } else {
@@ -230,7 +230,7 @@ bool steer_turn(struct steer *steer, const struct steer_moment *moment, uint32_t
 {
     mutex_lock(&steer->mutex);
     uint32_t touches = steer->touches_count;
-    bool waited = steer->first != NULL;
+    steer->answers = false;
     for (; steer->first != NULL && orders_max > 0; orders_max--) {
         struct steer__request *request = steer->first;
         steer->first = request->next;
@@ -240,11 +240,16 @@ bool steer_turn(struct steer *steer, const struct steer_moment *moment, uint32_t
         }
         request->decided = true;
     }
-    if (waited) {
-        condition_wake_all(&steer->answered);
-    }
     mutex_unlock(&steer->mutex);
     return steer->touches_count > touches;
+}
+
+void steer_answer(struct steer *steer)
+{
+    mutex_lock(&steer->mutex);
+    steer->answers = true;
+    condition_wake_all(&steer->answered);
+    mutex_unlock(&steer->mutex);
 }
 
 void steer_end(struct steer *steer)
@@ -256,8 +261,8 @@ void steer_end(struct steer *steer)
         request->decided = true;
     }
     steer->first = NULL;
-    condition_wake_all(&steer->answered);
     mutex_unlock(&steer->mutex);
+    steer_answer(steer);
 }
 
 bool steer_follow(struct steer *steer, const struct touch *touch, struct error *error)

@@ -56,6 +56,7 @@ struct steer {
     struct steer__request *first; /* waiting, in order */
     struct steer__request *last;
     bool takes_orders;
+    bool answers;            /* what was decided is done: whoever waits may go on */
     struct course **courses; /* the supervisor's: one per touch */
     struct touch *touches;
     uint32_t touches_count;
@@ -89,6 +90,8 @@ bool steer_control(void *context, const char *text, const char *who, struct json
 void steer_begin(struct steer *steer);
 /* ... decided in every turn, at most so many, ... Returns whether the load was touched. */
 bool steer_turn(struct steer *steer, const struct steer_moment *moment, uint32_t orders_max);
+/* ... answered when the run follows what was decided in the turn, ... */
+void steer_answer(struct steer *steer);
 /* ... and no longer. */
 void steer_end(struct steer *steer);
 /* The course after so many touches. */

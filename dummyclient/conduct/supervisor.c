@@ -481,6 +481,7 @@ static void supervisor__steer(struct supervisor *supervisor, int64_t now_ns)
         supervisor->touched_ns = now_ns;
         supervisor__follow_course(supervisor);
     }
+    steer_answer(supervisor->steer);
     supervisor__show_marks(supervisor);
 }
 

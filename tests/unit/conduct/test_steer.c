@@ -81,6 +81,7 @@ static struct submitted order(const char *text, const char *who)
     assert_true(thread_start(&submitted.thread, submit, &submitted, 0, &error));
     while (!submitted.ended) {
         steer_turn(&fixture.steer, &fixture.moment, UINT32_MAX);
+        steer_answer(&fixture.steer);
         thread_yield();
     }
     thread_join(&submitted.thread);
@@ -157,6 +158,7 @@ static void test_one_key_pauses_and_resumes(void **state)
         assert_true(thread_start(&space.thread, submit, &space, 0, &error));
         while (!space.ended) {
             steer_turn(&fixture.steer, &fixture.moment, UINT32_MAX);
+            steer_answer(&fixture.steer);
             thread_yield();
         }
         thread_join(&space.thread);
@@ -164,6 +166,25 @@ static void test_one_key_pauses_and_resumes(void **state)
         assert_string_equal(fixture.steer.marks[i].text, TEXTS[i]);
         fixture.moment.now_ns += NS_PER_S;
     }
+}
+
+/* Who is answered finds the run as it was touched: its course is there, and the scenario. */
+static void test_the_answer_comes_when_the_run_follows(void **state)
+{
+    (void)state;
+    struct error error;
+    struct submitted submitted = {.who = "x"};
+    assert_true(steer_read("{\"rate\": 50}", &submitted.order, &error));
+    assert_true(thread_start(&submitted.thread, submit, &submitted, 0, &error));
+    while (!steer_turn(&fixture.steer, &fixture.moment, UINT32_MAX)) {
+        steer_answer(&fixture.steer);
+        thread_yield();
+    }
+    clock_sleep_until_ns(clock_now_ns() + 5 * NS_PER_MS);
+    assert_false(submitted.ended);
+    steer_answer(&fixture.steer);
+    thread_join(&submitted.thread);
+    assert_true(submitted.accepted);
 }
 
 static void test_who_waits_when_the_run_ends_is_told(void **state)
@@ -217,6 +238,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_run_that_takes_no_more_can_be_ended, open_fixture,
                                         close_fixture),
         cmocka_unit_test_setup_teardown(test_one_key_pauses_and_resumes, open_fixture,
+                                        close_fixture),
+        cmocka_unit_test_setup_teardown(test_the_answer_comes_when_the_run_follows, open_fixture,
                                         close_fixture),
         cmocka_unit_test_setup_teardown(test_who_waits_when_the_run_ends_is_told, open_fixture,
                                         close_fixture),
