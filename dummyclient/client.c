@@ -17,6 +17,7 @@
 #include "system/host.h"
 #include "system/stop.h"
 #include "trace/trace_output.h"
+#include "web/request.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -244,6 +245,16 @@ static void client__print_page(void *context)
             token == NULL ? "" : "?token=", token == NULL ? "" : token);
 }
 
+/* Is there something in its address that was not given? Then also --quiet has to say it. */
+static bool client__has_made_page(const struct options *options, const struct web *web)
+{
+    char host[WEB_HOST_BYTES_MAX];
+    uint16_t port = 0;
+    struct error error;
+    return (web_token(web) != NULL && options->listen_token == NULL) ||
+           !web_listen_parse(options->listen, host, &port, &error) || port == 0;
+}
+
 static bool client__open_page(const struct plan *plan, struct feed *feed, struct error *error)
 {
     const struct options *options = plan->options;
@@ -263,7 +274,8 @@ static bool client__open_page(const struct plan *plan, struct feed *feed, struct
     snprintf(run, sizeof run, "{\"program\":\"dummyclient\",\"run_id\":\"%s\",\"control\":true}",
              plan->run_id);
     web_put(feed->web, WEB_RUN, run, strlen(run));
-    if (!options->quiet && !output_print(client__print_page, feed->web)) {
+    if ((!options->quiet || client__has_made_page(options, feed->web)) &&
+        !output_print(client__print_page, feed->web)) {
         output_leave(EXIT_INTERRUPTED);
     }
     return true;

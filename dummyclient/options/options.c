@@ -225,7 +225,7 @@ static const struct option_row OPTIONS_ROWS[] = {
              "to FILE or, without the live screen, to standard error; N may be\n"
              "first-failure: the first connection that fails"},
     {"quiet", 'q', NULL, OPTION_FLAG, AT(quiet),
-     .help = "print nothing but errors"},
+     .help = "print nothing but errors, and of --listen what was made up"},
     {"no-progress", 0, NULL, OPTION_FLAG_OFF, AT(progress),
      .help = "no live screen or lines"},
     {"no-keys", 0, NULL, OPTION_FLAG_OFF, AT(keys),

@@ -157,6 +157,23 @@ test('where others can reach it control needs the token, which is printed', LIMI
   await endRun(run);
 });
 
+test('--quiet prints of the address only what was not given', LIMIT, async (t) => {
+  const free = http.createServer();
+  await new Promise((resolve) => { free.listen(0, '127.0.0.1', resolve); });
+  const { port } = free.address();
+  await new Promise((resolve) => { free.close(resolve); });
+  const server = await runServer(t);
+  for (const [says, ...args] of [[/^dummyclient: live page at \S+\r?\n$/, '127.0.0.1:0'],
+    [/^dummyclient: live page at \S+\?token=[0-9a-f]{32}\r?\n$/, `0.0.0.0:${port}`],
+    [/^$/, `127.0.0.1:${port}`], [/^$/, `0.0.0.0:${port}`, '--listen-token', 'mine']]) {
+    const client = await runClient(t, [ECHO, '--port', server.port, '-c', '2', '-r', '20', '-d',
+      '300ms', '--quiet', '--listen', ...args, ...TAME]);
+    assert.equal(client.exitCode, 0, said(client));
+    assert.match(client.stderr, says);
+  }
+  await endServer(server);
+});
+
 test('--listen-token is the token, also on a loopback address', LIMIT, async (t) => {
   const run = await startRun(t, { args: ['--listen-token', 'my-token'] });
   const order = (headers) => ask(run.port, '/control', { method: 'POST', headers, body: '{}' });
