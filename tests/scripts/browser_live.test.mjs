@@ -98,6 +98,15 @@ test('buttons order what they say, with the token of the address', LIMIT, async 
   assert.deepEqual(said, []);
 });
 
+test('a closed loop has no rate to steer', LIMIT, async (t) => {
+  const { page } = await openLive(t, { records: makeRecords({ seconds: 30 }).slice(0, 9),
+    plan: { ...PLAN, load: { ...PLAN.load, loop: 'closed' } } });
+  await known(page, 9);
+  await page.waitForFunction(() => document.querySelector('#control').className === 'closed');
+  const shown = page.locator('#control button:visible');
+  assert.deepEqual(await shown.allInnerTexts(), ['Mark…', 'End stage', 'End run']);
+});
+
 test('without leave to steer there are no buttons', LIMIT, async (t) => {
   const { page, said } = await openLive(t, { control: false,
     records: makeRecords({ seconds: 30 }).slice(0, 9) });

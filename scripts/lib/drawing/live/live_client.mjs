@@ -164,6 +164,7 @@ async function readPlan() {
     plan = null;
   }
   if (!plan) return;
+  at('control').classList.toggle('closed', plan.load?.loop === 'closed');
   const name = plan.scenario?.name ?? plan.name;
   if (name) at('name').textContent = name;
   const targets = plan.targets ?? [];
