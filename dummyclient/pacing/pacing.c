@@ -240,22 +240,6 @@ void pacing_relocate(const struct pacing *pacing, struct pacing_cursor *cursor)
     pacing_locate(pacing, cursor);
 }
 
-void pacing_rewind(const struct pacing *pacing, struct pacing_cursor *cursor, int64_t time_ns)
-{
-    struct pacing_cursor before = *cursor;
-    while (before.n > 0) {
-        if (pacing->arrival == ARRIVAL_POISSON) {
-            before.poisson_sum -= pacing__gap(&before);
-        }
-        before.n--;
-        pacing_relocate(pacing, &before);
-        if (before.time_ns < time_ns) {
-            return;
-        }
-        *cursor = before;
-    }
-}
-
 static int64_t pacing__time_of(const struct pacing *pacing, double phase, uint64_t n)
 {
     struct pacing_cursor cursor = {.n = n, .phase = phase};
@@ -277,6 +261,26 @@ uint64_t pacing_number_at(const struct pacing *pacing, const struct pacing_curso
         n++;
     }
     return n;
+}
+
+void pacing_rewind(const struct pacing *pacing, struct pacing_cursor *cursor, int64_t time_ns)
+{
+    struct pacing_cursor before = *cursor;
+    if (pacing->arrival != ARRIVAL_POISSON) {
+        uint64_t n = pacing_number_at(pacing, cursor, time_ns);
+        cursor->n = n < cursor->n ? n : cursor->n;
+        pacing_relocate(pacing, cursor);
+        return;
+    }
+    while (before.n > 0) {
+        before.poisson_sum -= pacing__gap(&before);
+        before.n--;
+        pacing_relocate(pacing, &before);
+        if (before.time_ns < time_ns) {
+            return;
+        }
+        *cursor = before;
+    }
 }
 
 void pacing_advance(const struct pacing *pacing, struct pacing_cursor *cursor)

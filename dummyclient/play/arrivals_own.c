@@ -83,8 +83,8 @@ void arrivals_own_follow(struct arrivals *arrivals, const struct course *from)
         pacing_rewind(&from->each, &own->cursor, arrivals->looked_ns + 1 - arrivals->t0_ns);
         timer_heap_remove(&arrivals->own_due, &own->node);
         own->due_ns = 0;
-        own->cursor.stage = 0;
-        arrivals_own__seek(arrivals, own);
+        own->wanted = false; /* sought when its time comes: not for all connections at once */
+        pacing_relocate(&arrivals->course->each, &own->cursor);
         arrivals_own__schedule(arrivals, own);
     }
 }
