@@ -188,6 +188,7 @@ test('a server is shown by what it knows: no rate, and its CPU', () => {
   }
   const text = textOf(liveTiles(live));
   assert.match(text, /Connections\n100\n100 accepted\nReceived, messages\n2000\/s/);
+  assert.match(textOf(liveTables(liveOf(makeRecords()))), /Steps, without the warm-up\n/);
   assert.match(text, /CPU\n25%\nof one CPU/);
 });
 

@@ -209,8 +209,9 @@ function thresholdsTable(live) {
 function stepsTable({ last }) {
   const steps = last.steps ?? [];
   const figures = percentilesAndMax(2).map(([key]) => key);
-  return steps.length ? table('Steps', ['step', 'responses', ...figures.map(percentileName),
-    'errors'], steps.map(({ name, response_ns: response, errors }) => [name,
+  return steps.length ? table('Steps, without the warm-up', ['step', 'responses',
+    ...figures.map(percentileName), 'errors'],
+  steps.map(({ name, response_ns: response, errors }) => [name,
     formatCount(response?.count ?? 0), ...figures.map((key) => formatNs(response?.[key])),
     { state: Number(errors) ? 'bad' : '', text: formatCount(errors ?? 0) }])) : '';
 }
