@@ -44,6 +44,9 @@ async function step(what, command, args, env, log) {
   }
 }
 
+/** What plays; everything else (fuzzers, the programs of the bench) belongs to the tests. */
+const PAIR = ['dummyclient', 'dummyserver'];
+
 /** Builds the targets (all without any) of a preset. env: from prepare(). With
  * DUMMYLOAD_PROGRAMS set nothing is built: those programs are used. */
 export async function build(name, { env = {}, targets = [], say = () => {} } = {}) {
@@ -53,7 +56,8 @@ export async function build(name, { env = {}, targets = [], say = () => {} } = {
   fs.mkdirSync(folder, { recursive: true });
   fs.writeFileSync(log, '');
   const started = Date.now();
-  await configure(name, { folder, env, tests: targets.length === 0, say, log });
+  const tests = targets.length === 0 || targets.some((target) => !PAIR.includes(target));
+  await configure(name, { folder, env, tests, say, log });
   const slow = setTimeout(() => say(`building build/${name} ...`), 1500);
   const args = ['--build', folder, '--parallel'];
   if (ON_WINDOWS) args.push('--config', 'RelWithDebInfo');
@@ -71,7 +75,7 @@ export async function build(name, { env = {}, targets = [], say = () => {} } = {
 /** Prepares and builds the client and the server: what every command does that plays. */
 export async function buildPair({ windows = false, modules = false, say }) {
   const env = await prepare({ windows, modules, say });
-  await build(windows ? 'windows' : 'linux', { env, targets: ['dummyclient', 'dummyserver'], say });
+  await build(windows ? 'windows' : 'linux', { env, targets: PAIR, say });
   return env;
 }
 
