@@ -89,7 +89,10 @@ static double screen__due(const struct screen_moment *moment)
 /* Their rate, not that of this moment: a stage or a hand may have changed it meanwhile. */
 static uint64_t screen__wanted_per_s(const struct screen_moment *moment)
 {
-    return screen__rate(moment, (uint64_t)(screen__due(moment) + 0.5));
+    /* The first time may have begun before the load did. */
+    int64_t time_ns = moment->passed_ns < moment->run_ns ? moment->passed_ns : moment->run_ns;
+    return time_ns > 0 ? (uint64_t)(screen__due(moment) * (double)NS_PER_S / (double)time_ns + 0.5)
+                       : 0;
 }
 
 static const char *screen__seconds(int64_t time_ns, char text[UNITS_TEXT_BYTES_MAX])

@@ -237,6 +237,6 @@ test('on a terminal a bar says what plays, below the lines, and nothing of it is
     // What stands there in the end: the text behind each erasing, but the bars.
     const left = program.stdout.split('\r\u001b[J').at(-1);
     assert.doesNotMatch(left, /[\u2588\u2591]/);
-    assert.match(left, /too few repeats/);
+    assert.match(left, /too few repeats|nothing can be concluded/); // by how busy the machine is
     assert.match(program.stdout, /\[J +1\/2 {2}echo pair 1 A {2}exit \d+\r\n/, 'without a time');
   });
