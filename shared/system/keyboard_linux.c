@@ -27,6 +27,7 @@ static struct {
     int input;   /* the terminal, opened anew: without waiting, where others may wait */
     struct termios found;
     atomic_bool raw;     /* the terminal is in our mode */
+    atomic_bool resumed; /* it may have got another one while this program was stopped */
     atomic_bool leaving; /* and is to be so no more */
     void (*pressed)(void *context, char key);
     void *context;
@@ -65,6 +66,10 @@ static void keyboard__set(void)
 static void keyboard__on_signal(int number)
 {
     int saved = errno;
+    if (number == SIGCONT) {
+        atomic_store(&keyboard.resumed, true);
+        return;
+    }
     keyboard_restore();
     struct sigaction action;
     memset(&action, 0, sizeof action);
@@ -126,7 +131,10 @@ static void keyboard__run(void *argument)
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     for (;;) {
         bool ours = keyboard__is_foreground();
-        if (ours && !atomic_load(&keyboard.raw) && !atomic_load(&keyboard.leaving)) {
+        /* Stopped by SIGSTOP it could not restore the mode, and does not know of it: its shell has
+         * set its own, and leaves that when it continues this program. */
+        bool anew = ours && atomic_exchange(&keyboard.resumed, false);
+        if (ours && (anew || !atomic_load(&keyboard.raw)) && !atomic_load(&keyboard.leaving)) {
             keyboard__set();
         }
         int count = poll(polled, ours ? 2 : 1, KEYBOARD_LOOK_MS);
@@ -172,6 +180,7 @@ bool keyboard_open(void (*pressed)(void *context, char key), void *context)
         keyboard__watch(KEYBOARD_FATAL[i]);
     }
     keyboard__watch(SIGTSTP);
+    keyboard__watch(SIGCONT);
     keyboard.open = thread_start(&keyboard.thread, keyboard__run, NULL, 0, &error);
     if (!keyboard.open) {
         close(keyboard.wake[1]);
