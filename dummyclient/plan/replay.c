@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { REPLAY_DIGITS_MAX = 15 }; /* that a scenario takes */
@@ -123,19 +124,98 @@ struct cJSON *plan_load_document(const struct course *course)
     return json;
 }
 
-struct cJSON *plan_replay(const struct plan *plan, const struct course *course)
+/* The scenario's own words for a target, with the address that was played. */
+static struct cJSON *replay__target(const struct cJSON *own, const struct plan_target *played)
 {
-    struct cJSON *json = cJSON_Duplicate(plan->scenario->document, true);
-    struct cJSON *load = plan_load_document(course);
-    if (json == NULL || load == NULL) {
-        cJSON_Delete(json);
-        cJSON_Delete(load);
+    struct cJSON *json = cJSON_IsObject(own) ? cJSON_Duplicate(own, true) : cJSON_CreateObject();
+    char host[sizeof played->name];
+    const char *colon = strrchr(played->name, ':');
+    bool bracketed = played->name[0] == '[';
+    snprintf(host, sizeof host, "%.*s", (int)(colon - played->name) - 2 * bracketed,
+             played->name + bracketed);
+    cJSON_DeleteItemFromObjectCaseSensitive(json, "host");
+    cJSON_DeleteItemFromObjectCaseSensitive(json, "port");
+    json_add_text(json, "host", host);
+    json_add_u64(json, "port", strtoul(colon + 1, NULL, 10));
+    return json;
+}
+
+static struct cJSON *replay__named(const struct plan *plan, const struct cJSON *own)
+{
+    struct cJSON *targets = cJSON_Duplicate(own, true);
+    for (uint32_t i = 0; i < plan->destinations_count; i++) {
+        const struct plan_destination *destination = &plan->destinations[i];
+        const struct cJSON *target = cJSON_GetObjectItemCaseSensitive(own, destination->name);
+        if (destination->count > 0) {
+            /* A name has one address in a file: of several by --target the first. */
+            cJSON_ReplaceItemInObjectCaseSensitive(
+                targets, destination->name,
+                replay__target(target, &plan->targets[destination->first]));
+        }
+    }
+    return targets;
+}
+
+/* In the order of the file, or of --target; each may have several addresses. */
+static struct cJSON *replay__unnamed(const struct plan *plan, const struct cJSON *own)
+{
+    bool given = plan->options->targets_count > 0; /* each is like the first of the file */
+    struct cJSON *targets = cJSON_CreateArray();
+    for (uint32_t i = 0; i < plan->targets_count; i++) {
+        const struct plan_target *played = &plan->targets[i];
+        int of = given ? 0 : (int)played->of;
+        const struct cJSON *item = cJSON_IsArray(own) ? cJSON_GetArrayItem(own, of) : own;
+        if (i == 0 || played->of != plan->targets[i - 1].of) {
+            struct cJSON *target = replay__target(item, played);
+            if (given) {
+                cJSON_DeleteItemFromObjectCaseSensitive(target, "all_addresses");
+            }
+            json_append_item(targets, target);
+        }
+    }
+    if (cJSON_IsArray(own) || cJSON_GetArraySize(targets) != 1) {
+        return targets;
+    }
+    struct cJSON *only = cJSON_DetachItemFromArray(targets, 0);
+    cJSON_Delete(targets);
+    return only;
+}
+
+struct cJSON *plan_played_targets(const struct plan *plan, const char **key)
+{
+    const struct options *options = plan->options;
+    bool given = options->host != NULL || options->port >= 0 || options->targets_count > 0;
+    const struct cJSON *document = plan->scenario->document;
+    if (!given || plan->sides > 1 || document == NULL) {
         return NULL;
     }
-    if (cJSON_HasObjectItem(json, "load")) {
-        cJSON_ReplaceItemInObjectCaseSensitive(json, "load", load);
-    } else {
-        cJSON_AddItemToObject(json, "load", load);
+    bool named = plan->destinations[0].name != NULL;
+    const struct cJSON *own = cJSON_GetObjectItemCaseSensitive(document, "targets");
+    own = own != NULL ? own : cJSON_GetObjectItemCaseSensitive(document, "target");
+    struct cJSON *targets = named ? replay__named(plan, own) : replay__unnamed(plan, own);
+    *key = named || cJSON_IsArray(targets) ? "targets" : "target";
+    return targets;
+}
+
+/* In place of what the document has of that key. */
+static void replay__set(struct cJSON *json, const char *key, struct cJSON *item)
+{
+    cJSON_DeleteItemFromObjectCaseSensitive(json, key);
+    json_add_item(json, key, item);
+}
+
+struct cJSON *plan_replay(const struct plan *plan, const struct course *course)
+{
+    const char *key = "";
+    struct cJSON *json = cJSON_Duplicate(plan->scenario->document, true);
+    if (json == NULL) {
+        return NULL;
     }
+    struct cJSON *targets = plan_played_targets(plan, &key);
+    if (targets != NULL) {
+        cJSON_DeleteItemFromObjectCaseSensitive(json, "target");
+        replay__set(json, key, targets);
+    }
+    replay__set(json, "load", plan_load_document(course));
     return json;
 }

@@ -4,11 +4,12 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool json__failed;
+static atomic_bool json__failed;
 
 bool json_out_of_memory(void)
 {

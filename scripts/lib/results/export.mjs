@@ -130,14 +130,16 @@ export function exportHlog(result) {
   return `${lines.join('\n')}\n`;
 }
 
-/** What was played, as a scenario. Of a run that was steered by hand the load is what came of it;
- *  options of the command line are in it then, too, but for targets and variables. */
+/** What was played, as a scenario: with the addresses that options gave. Of a run that was steered
+ *  by hand the load is what came of it, other options included, but for variables. */
 export function exportScenario({ side, plan, steering }) {
   if (side !== 'client' || !plan?.scenario) {
     throw new InputError('only the result of a client has a scenario');
   }
-  const load = steering?.load ?? plan.scenario.load;
-  return `${JSON.stringify({ ...plan.scenario, ...(load && { load }) }, null, 2)}\n`;
+  const { target, targets, ...scenario } = plan.scenario;
+  const load = steering?.load ?? scenario.load;
+  return `${JSON.stringify({ ...scenario, ...(plan.replay ?? { target, targets }),
+    ...(load && { load }) }, null, 2)}\n`;
 }
 
 const CSV_FIGURES = percentilesAndMax(2);
