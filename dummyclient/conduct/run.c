@@ -69,7 +69,7 @@ void run_enter_target(struct run *run, const struct plan *plan)
         int64_t period_ns = series_period_ns(series);
         until_ns = from_ns + period_ns - (from_ns - run->origin_ns) % period_ns;
         until_ns = until_ns < run->stop_ns ? until_ns : run->stop_ns;
-        uint64_t count = (uint64_t)pacing_count(&run->course->pacing, until_ns - run->t0_ns);
+        uint64_t count = pacing_due(&run->course->pacing, until_ns - run->t0_ns);
         series_add(series, from_ns, SERIES_TARGET, count - before);
         before = count;
     }

@@ -1,6 +1,7 @@
 #include "pacing/course.h"
 
 #include "core/must.h"
+#include "text/units.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -44,6 +45,13 @@ bool course_open(struct course *course, const struct scenario_load *load, uint32
 {
     *course = (struct course){0};
     return course__copy_load(&course->load, load, 1, error) && course__open(course, sides, error);
+}
+
+bool course_copy(struct course *course, const struct course *from, struct error *error)
+{
+    *course = (struct course){.touches = from->touches};
+    return course__copy_load(&course->load, &from->load, 0, error) &&
+           course__open(course, from->sides, error);
 }
 
 void course_close(struct course *course)
@@ -171,6 +179,11 @@ static void course__touch_load(struct scenario_load *load, const struct touch *t
         course__spell_connections(load);
     }
     uint32_t from = course__cut(load, touch->at_ns);
+    if (touch->kind == TOUCH_END_STAGE && from < load->stages_count &&
+        !load->stages[from].continued) {
+        /* It begins at this moment: without any of it, the next ones would get other numbers. */
+        from = course__cut(load, touch->at_ns + 1);
+    }
     if (touch->kind == TOUCH_END_STAGE && from < load->stages_count) {
         uint32_t next = from + 1;
         while (next < load->stages_count && load->stages[next].continued) {
@@ -200,6 +213,7 @@ bool course_open_touched(struct course *course, const struct course *from,
         return false;
     }
     course__touch_load(&course->load, touch);
+    course->touches = from->touches + 1;
     return course__open(course, from->sides, error);
 }
 
@@ -218,6 +232,22 @@ bool course_is_paused(const struct course *course, int64_t time_ns)
     return false;
 }
 
+bool course_has_rate(const struct course *course, int64_t from_ns)
+{
+    const struct scenario_load *load = &course->load;
+    int64_t end_ns = 0;
+    for (uint32_t i = 0; i < load->stages_count; i++) {
+        const struct scenario_stage *stage = &load->stages[i];
+        double held_per_s = load->has_rate ? load->rate_per_s : 0;
+        end_ns += stage->duration_ns;
+        if (end_ns > from_ns &&
+            (stage->has_rate ? stage->rate_from_per_s + stage->rate_to_per_s : held_per_s) > 0) {
+            return true;
+        }
+    }
+    return load->stages_count == 0 && load->has_rate && load->rate_per_s > 0;
+}
+
 uint32_t course_connections(const struct course *course, int64_t time_ns)
 {
     return population_wanted(&course->population, time_ns) * course->sides;
@@ -233,6 +263,25 @@ double course_rate_max_per_s(const struct course *course, int64_t from_ns)
         }
     }
     return most_per_s / course->sides;
+}
+
+bool course_check_rates(const struct course *course, int64_t from_ns, struct error *error)
+{
+    double most_per_s = course_rate_max_per_s(course, from_ns);
+    double catch_up_max_per_s = course->load.catch_up_max_per_s;
+    if (catch_up_max_per_s > 0 && catch_up_max_per_s <= most_per_s) {
+        error_set(error,
+                  "`load.max_catch_up_rate`: expected more than the highest rate, %.10g/s, or what "
+                  "is late stays late; found %.10g/s",
+                  most_per_s, catch_up_max_per_s);
+        return false;
+    }
+    if (most_per_s > UNITS_RATE_MAX_PER_S) {
+        error_set(error, "a rate of %.10g/s in total: expected at most %.10g/s", most_per_s,
+                  UNITS_RATE_MAX_PER_S);
+        return false;
+    }
+    return true;
 }
 
 struct scenario_stage course_stage(const struct course *course, uint32_t index)

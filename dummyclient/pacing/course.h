@@ -29,6 +29,7 @@ struct touch {
 };
 
 struct course {
+    uint32_t touches;          /* how often the plan's was touched: no two of a run have the same */
     struct scenario_load load; /* its stages are the course's own */
     struct pacing pacing;      /* the whole load; of it, on each side ... */
     struct pacing shared;      /* ... what any connection of a behavior may play, */
@@ -41,15 +42,22 @@ struct course {
 /* sides: of a duet each has the whole load. */
 bool course_open(struct course *course, const struct scenario_load *load, uint32_t sides,
                  struct error *error);
-/* from, touched at a time that is later than 0 and before its end. False: no memory. */
+/* from, touched at a time that is later than 0 and before its end. A stage that is ended at its
+ * first moment has 1 ns: it keeps its number. False: no memory. */
 bool course_open_touched(struct course *course, const struct course *from,
                          const struct touch *touch, struct error *error);
+/* The same once more, with memory of its own. */
+bool course_copy(struct course *course, const struct course *from, struct error *error);
 void course_close(struct course *course);
 /* Does nothing arrive at that time because the run is paused? */
 bool course_is_paused(const struct course *course, int64_t time_ns);
+/* Is there a rate other than 0 from a time on, paused or not? */
+bool course_has_rate(const struct course *course, int64_t from_ns);
 /* How many connections are wanted at a time; of a duet those of both sides. */
 uint32_t course_connections(const struct course *course, int64_t time_ns);
 /* The highest rate of the course from a time on, in total on one side. */
 double course_rate_max_per_s(const struct course *course, int64_t from_ns);
+/* Can all rates from a time on be played? False: *error says which cannot. */
+bool course_check_rates(const struct course *course, int64_t from_ns, struct error *error);
 /* A stage's rates and connections at its ends: of a part those of the part. */
 struct scenario_stage course_stage(const struct course *course, uint32_t index);

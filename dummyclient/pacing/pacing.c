@@ -31,21 +31,14 @@ double pacing_ramp(const struct scenario_stage *stage, double from, double to, i
     return from + (to - from) * ((double)passed_ns / (double)whole_ns);
 }
 
-/* How many connections the stage has at its ends, as planned. */
-static void pacing__connections(const struct scenario_load *load, uint32_t index, double *from,
-                                double *to)
+/* How many connections the stage has at its ends, as planned. held: at the end of the one before,
+ * then at its own. */
+static double pacing__connections(const struct scenario_stage *stage, double *held)
 {
-    *to = load->connections;
-    for (uint32_t i = 0; i <= index && i < load->stages_count; i++) {
-        const struct scenario_stage *stage = &load->stages[i];
-        double first = stage->has_connections ? stage->connections_from : *to;
-        double last = stage->has_connections ? stage->connections_to : *to;
-        *from = pacing_ramp(stage, first, last, 0);
-        *to = pacing_ramp(stage, first, last, stage->duration_ns);
-    }
-    if (load->stages_count == 0) {
-        *from = *to;
-    }
+    double first = stage->has_connections ? stage->connections_from : *held;
+    double last = stage->has_connections ? stage->connections_to : *held;
+    *held = pacing_ramp(stage, first, last, stage->duration_ns);
+    return pacing_ramp(stage, first, last, 0);
 }
 
 /* The rates of a stage of the load, at the ends of the whole ramp: of its own, or the load's. */
@@ -72,7 +65,7 @@ static bool pacing__is_multiplied(const struct scenario_load *load, enum pacing_
 }
 
 static void pacing__fill(struct pacing_stage *stage, const struct scenario_load *load,
-                         enum pacing_part part, uint32_t index)
+                         enum pacing_part part, uint32_t index, double *connections)
 {
     const struct scenario_stage whole = {.duration_ns = load->duration_ns};
     const struct scenario_stage *from = index < load->stages_count ? &load->stages[index] : &whole;
@@ -84,12 +77,10 @@ static void pacing__fill(struct pacing_stage *stage, const struct scenario_load 
     stage->rate_from_per_s = pacing_ramp(from, rate_from_per_s, rate_to_per_s, 0);
     stage->rate_to_per_s = pacing_ramp(from, rate_from_per_s, rate_to_per_s, from->duration_ns);
     stage->slope_per_s2 = (rate_to_per_s - rate_from_per_s) / pacing__seconds(ramp_ns);
+    double connections_from = pacing__connections(from, connections);
     if (pacing__is_multiplied(load, part, index)) {
-        double connections_from = 0;
-        double connections_to = 0;
-        pacing__connections(load, index, &connections_from, &connections_to);
         stage->rate_from_per_s *= connections_from;
-        stage->rate_to_per_s *= connections_to;
+        stage->rate_to_per_s *= *connections;
         stage->slope_per_s2 =
             (stage->rate_to_per_s - stage->rate_from_per_s) / pacing__seconds(from->duration_ns);
     }
@@ -106,12 +97,13 @@ bool pacing_open(struct pacing *pacing, const struct scenario_load *load, enum p
         return false;
     }
     pacing->stages_count = count;
+    double connections = load->connections;
     for (uint32_t i = 0; i < count; i++) {
         struct pacing_stage *stage = &pacing->stages[i];
         stage->start_ns = pacing->end_ns;
         stage->arrivals_before = pacing->arrivals_total;
         stage->number = i == 0 ? 0 : stage[-1].number + !load->stages[i].continued;
-        pacing__fill(stage, load, part, i);
+        pacing__fill(stage, load, part, i, &connections);
         pacing->end_ns = stage->end_ns;
         pacing->arrivals_total += pacing__stage_arrivals(stage);
     }
@@ -234,16 +226,29 @@ bool pacing_skip(const struct pacing *pacing, struct pacing_cursor *cursor, uint
     return more;
 }
 
+/* A load that was touched often has thousands of stages, and each of as many connections' own
+ * arrivals is sought in them: by halves. */
 void pacing_relocate(const struct pacing *pacing, struct pacing_cursor *cursor)
 {
-    cursor->stage = 0;
+    double place = pacing__place(pacing, cursor);
+    uint32_t low = 0;
+    uint32_t high = pacing->stages_count;
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (place >= pacing->stages[middle].arrivals_before) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    cursor->stage = low;
     pacing_locate(pacing, cursor);
 }
 
 static int64_t pacing__time_of(const struct pacing *pacing, double phase, uint64_t n)
 {
     struct pacing_cursor cursor = {.n = n, .phase = phase};
-    pacing_locate(pacing, &cursor);
+    pacing_relocate(pacing, &cursor);
     return cursor.time_ns;
 }
 
@@ -290,15 +295,27 @@ void pacing_advance(const struct pacing *pacing, struct pacing_cursor *cursor)
     }
 }
 
+/* The first one for times before all stages, the last one for times after them. */
+static const struct pacing_stage *pacing__nearest(const struct pacing *pacing, int64_t time_ns)
+{
+    uint32_t low = 0;
+    uint32_t high = pacing->stages_count - 1;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (time_ns < pacing->stages[middle].end_ns) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return &pacing->stages[low];
+}
+
 /* NULL: the time is outside of all stages. */
 static const struct pacing_stage *pacing__stage_at(const struct pacing *pacing, int64_t time_ns)
 {
-    for (uint32_t i = 0; i < pacing->stages_count; i++) {
-        if (time_ns >= pacing->stages[i].start_ns && time_ns < pacing->stages[i].end_ns) {
-            return &pacing->stages[i];
-        }
-    }
-    return NULL;
+    const struct pacing_stage *stage = pacing__nearest(pacing, time_ns);
+    return time_ns >= stage->start_ns && time_ns < stage->end_ns ? stage : NULL;
 }
 
 double pacing_rate_per_s(const struct pacing *pacing, int64_t time_ns)
@@ -313,11 +330,7 @@ double pacing_rate_per_s(const struct pacing *pacing, int64_t time_ns)
 
 uint32_t pacing_stage_number(const struct pacing *pacing, int64_t time_ns)
 {
-    const struct pacing_stage *stage = pacing->stages;
-    for (uint32_t i = 1; i < pacing->stages_count && time_ns >= stage->end_ns; i++) {
-        stage = &pacing->stages[i];
-    }
-    return stage->number;
+    return pacing__nearest(pacing, time_ns)->number;
 }
 
 bool pacing_stage_span(const struct pacing *pacing, uint32_t number, int64_t *from_ns,
@@ -347,4 +360,11 @@ double pacing_count(const struct pacing *pacing, int64_t time_ns)
     double seconds = pacing__seconds(time_ns - stage->start_ns);
     return stage->arrivals_before +
            (stage->rate_from_per_s + pacing_rate_per_s(pacing, time_ns)) / 2 * seconds;
+}
+
+uint64_t pacing_due(const struct pacing *pacing, int64_t time_ns)
+{
+    const struct pacing_cursor first = {.n = 0};
+    return pacing->arrival == ARRIVAL_POISSON ? (uint64_t)llround(pacing_count(pacing, time_ns))
+                                              : pacing_number_at(pacing, &first, time_ns);
 }

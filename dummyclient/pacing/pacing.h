@@ -62,6 +62,8 @@ void pacing_locate(const struct pacing *pacing, struct pacing_cursor *cursor);
  * the next one, where they are even), but no later than the last moment of its stage. */
 int64_t pacing_time_after(const struct pacing *pacing, const struct pacing_cursor *cursor,
                           double arrivals);
+/* How many arrivals are due before a time; of random ones as many as are expected. */
+uint64_t pacing_due(const struct pacing *pacing, int64_t time_ns);
 /* Works out its time again, by another load that was the same before the cursor's arrival. */
 void pacing_relocate(const struct pacing *pacing, struct pacing_cursor *cursor);
 /* Back to the first arrival of its stream at time_ns or later, if the cursor is beyond it. */

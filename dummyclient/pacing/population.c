@@ -91,11 +91,17 @@ void population_close(struct population *population)
 static const struct population_stage *population__stage_at(const struct population *population,
                                                            int64_t time_ns)
 {
-    uint32_t i = 0;
-    while (i + 1 < population->stages_count && time_ns >= population->stages[i].end_ns) {
-        i++;
+    uint32_t low = 0;
+    uint32_t high = population->stages_count - 1;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (time_ns < population->stages[middle].end_ns) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
     }
-    return &population->stages[i];
+    return &population->stages[low];
 }
 
 uint32_t population_wanted(const struct population *population, int64_t time_ns)

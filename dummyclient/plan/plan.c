@@ -153,12 +153,9 @@ static void plan__override_load(struct plan *plan, struct mistakes *mistakes)
 static void plan__check_rates(const struct plan *plan, struct mistakes *mistakes)
 {
     const struct scenario_load *load = &plan->scenario->load;
-    double most_per_s = course_rate_max_per_s(&plan->course, 0);
-    if (load->catch_up_max_per_s > 0 && load->catch_up_max_per_s <= most_per_s) {
-        mistakes_report(mistakes, plan->scenario->path,
-                        "`load.max_catch_up_rate`: expected more than the highest rate, %.10g/s, "
-                        "or what is late stays late; found %.10g/s",
-                        most_per_s, load->catch_up_max_per_s);
+    struct error error;
+    if (!course_check_rates(&plan->course, 0, &error)) {
+        mistakes_report(mistakes, plan->scenario->path, "%s", error.text);
     }
     if (!plan->open_loop && load->arrival == ARRIVAL_POISSON) {
         mistakes_report(mistakes, plan->scenario->path,

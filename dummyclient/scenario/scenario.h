@@ -17,7 +17,7 @@ struct scenario_behavior; /* tree.h: the steps as a tree */
 
 enum {
     SCENARIO_CONNECTIONS_MAX = 1000000, /* of all ranks together */
-    SCENARIO_STAGES_MAX = 1000,
+    SCENARIO_STAGES_MAX = 10000,
     SCENARIO_TARGETS_MAX = 256,
     SCENARIO_NAMED_TARGETS_MAX = 64,
     SCENARIO_ALLOWED_MAX = 64,         /* ranges of one target */

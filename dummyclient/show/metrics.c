@@ -4,7 +4,6 @@
 #include "results/bucket.h"
 
 #include <inttypes.h>
-#include <math.h>
 
 /* Responses below and above are in the first and in the last bucket. */
 #define METRICS_LOWEST_NS  (INT64_C(1) << 13)
@@ -34,11 +33,11 @@ static void metrics__add_due(const struct metrics_text *metrics, const struct re
     int64_t load_ns = moment->t0_ns == TIME_NEVER_NS
                           ? 0
                           : time_earlier_ns(moment->now_ns, moment->stop_ns) - moment->t0_ns;
-    double due = load_ns > 0 ? floor(pacing_count(&moment->course->pacing, load_ns)) : 0;
+    uint64_t due = pacing_due(&moment->course->pacing, load_ns);
     bool loaded = load_ns > 0 && moment->now_ns < moment->stop_ns;
     metrics_add_type(metrics, "due", "counter");
-    json_text_print(metrics->text, "dummyload_due_total{run_id=\"%s\"} %.0f\n", metrics->run_id,
-                    due);
+    json_text_print(metrics->text, "dummyload_due_total{run_id=\"%s\"} %" PRIu64 "\n",
+                    metrics->run_id, due);
     metrics_add_type(metrics, "rate_per_second", "gauge");
     json_text_print(
         metrics->text, "dummyload_rate_per_second{run_id=\"%s\",kind=\"target\"} %.9g\n",

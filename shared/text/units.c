@@ -151,7 +151,7 @@ bool units_rate_per_s(const char *text, double *rate_per_s, struct error *error)
         return false;
     }
     double value = number / unit->factor;
-    if (value > 1e9) {
+    if (value > UNITS_RATE_MAX_PER_S) {
         error_set(error, "expected a rate above 0, at most 1000000000/s, found \"%s\"", text);
         return false;
     }

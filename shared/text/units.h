@@ -15,7 +15,8 @@ static const int64_t UNITS_DURATION_NS_MAX = INT64_C(10) * 365 * 86400 * 1000000
 bool units_duration_ns(const char *text, int64_t *duration_ns, struct error *error);
 bool units_duration_within_ns(const char *text, int64_t high_ns, int64_t *duration_ns,
                               struct error *error);
-/* "20000/s", "90/m", "5/h", or a bare number (per second). 0..1e9 per second. */
+#define UNITS_RATE_MAX_PER_S 1e9
+/* "20000/s", "90/m", "5/h", or a bare number (per second). 0..UNITS_RATE_MAX_PER_S. */
 bool units_rate_per_s(const char *text, double *rate_per_s, struct error *error);
 /* Written so, however long or high it is. */
 bool units_is_duration(const char *text);

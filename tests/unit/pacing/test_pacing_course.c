@@ -149,6 +149,58 @@ static void test_a_stage_that_is_ended_lets_the_next_begin(void **state)
     course_close(&course);
 }
 
+/* The last nanosecond of a stage is its own, the next one is of the next: no stage loses its
+ * number. */
+static void test_a_touch_at_the_first_moment_of_a_stage_is_of_that_stage(void **state)
+{
+    (void)state;
+    struct scenario_load load = staged_load(ARRIVAL_CONSTANT);
+    int64_t from_ns;
+    int64_t until_ns;
+    for (int64_t early_ns = 0; early_ns <= 1; early_ns++) {
+        struct course course = open_course(&load);
+        touch(&course, TOUCH_RATE, 10 * S - early_ns, 60);
+        assert_true(pacing_rate_per_s(&course.pacing, 10 * S) == 60);
+        assert_true((pacing_rate_per_s(&course.pacing, 10 * S - 1) == 60) == (early_ns == 1));
+        assert_int_equal(pacing_stage_number(&course.pacing, 10 * S - 1), 0);
+        assert_int_equal(pacing_stage_number(&course.pacing, 10 * S), 1);
+        course_close(&course);
+
+        course = open_course(&load);
+        touch(&course, TOUCH_END_STAGE, 10 * S - early_ns, 0);
+        assert_int_equal(pacing_stage_number(&course.pacing, course.end_ns - 1), 2);
+        assert_true(pacing_stage_span(&course.pacing, 1, &from_ns, &until_ns));
+        assert_true(from_ns == 10 * S - early_ns);
+        assert_true(until_ns == (early_ns == 1 ? 20 * S - 1 : 10 * S + 1));
+        course_close(&course);
+
+        course = open_course(&load);
+        touch(&course, TOUCH_END_RUN, 10 * S - early_ns, 0);
+        assert_true(course.end_ns == 10 * S - early_ns);
+        assert_int_equal(pacing_stage_span(&course.pacing, 1, &from_ns, &until_ns), false);
+        course_close(&course);
+    }
+}
+
+static void test_due_is_the_number_of_arrivals_before(void **state)
+{
+    (void)state;
+    struct scenario_load load = staged_load(ARRIVAL_CONSTANT);
+    struct course course = open_course(&load);
+    touch(&course, TOUCH_PAUSE, 3 * S, 0);
+    touch(&course, TOUCH_RESUME, 4 * S + 12345, 0);
+    uint64_t n = 0;
+    struct pacing_cursor cursor;
+    pacing_first(&course.pacing, &cursor);
+    for (int64_t time_ns = 0; time_ns <= course.end_ns + S; time_ns += 7777777) {
+        for (; cursor.time_ns < time_ns; pacing_advance(&course.pacing, &cursor)) {
+            n++;
+        }
+        assert_int_equal(pacing_due(&course.pacing, time_ns), n);
+    }
+    course_close(&course);
+}
+
 static void test_connections_by_hand_hold_and_ramps_before_them_stay(void **state)
 {
     (void)state;
@@ -344,6 +396,8 @@ int main(void)
         cmocka_unit_test(test_a_rate_holds_from_the_touch_on),
         cmocka_unit_test(test_a_pause_keeps_the_time_and_loses_no_arrival),
         cmocka_unit_test(test_a_stage_that_is_ended_lets_the_next_begin),
+        cmocka_unit_test(test_a_touch_at_the_first_moment_of_a_stage_is_of_that_stage),
+        cmocka_unit_test(test_due_is_the_number_of_arrivals_before),
         cmocka_unit_test(test_connections_by_hand_hold_and_ramps_before_them_stay),
         cmocka_unit_test(test_each_connection_has_its_rate),
         cmocka_unit_test(test_a_closed_loop_has_connections_and_an_end),

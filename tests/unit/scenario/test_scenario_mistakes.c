@@ -119,7 +119,7 @@ static void test_load(void **state)
          ": `load.max_catch_up_rate`: expected a rate above 0, at most 1000000000/s, found '0/s'"},
         {"'stages': [ { 'duration': '1s', 'rate': '0/s' } ]",
          ": `load.stages`: expected a rate above 0 in one of the stages, found none"},
-        {"'stages': []", ": `load.stages`: expected an array of 1 to 1000 stages, found an array "
+        {"'stages': []", ": `load.stages`: expected an array of 1 to 10000 stages, found an array "
                          "of 0"},
         {"'stages': [ { 'duration': '1s' } ]",
          ": `load.stages[0]`: expected `rate`, `rate_per_connection` or `connections`, found none "
