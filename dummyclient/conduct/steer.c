@@ -18,7 +18,7 @@ struct steer__request {
     struct steer__request *next;
     struct error error;
     int64_t at_ns;
-    bool decided;
+    bool answered;
     bool accepted;
 };
 
@@ -27,37 +27,47 @@ bool steer_open(struct steer *steer, const struct plan *plan, struct error *erro
     *steer = (struct steer){.plan = plan};
     mutex_open(&steer->mutex);
     condition_open(&steer->answered);
-    steer->courses = calloc(STEER_TOUCHES_MAX, sizeof *steer->courses);
-    steer->touches = calloc(STEER_TOUCHES_MAX, sizeof *steer->touches);
     steer->marks = calloc(STEER_MARKS_MAX, sizeof *steer->marks);
-    if (steer->courses == NULL || steer->touches == NULL || steer->marks == NULL) {
+    if (steer->marks == NULL) {
         error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for the marks of a run");
-        steer_close(steer);
-        return false;
     }
-    return true;
+    return steer->marks != NULL;
 }
 
 void steer_close(struct steer *steer)
 {
-    for (uint32_t i = 0; i < steer->touches_count; i++) {
-        course_close(steer->courses[i]);
-        free(steer->courses[i]);
-    }
-    free(steer->courses);
-    free(steer->touches);
+    steer_give_back(steer, steer->touches_count + 1);
     free(steer->marks);
-    steer->courses = NULL;
-    steer->touches = NULL;
     steer->marks = NULL;
     steer->touches_count = 0;
     steer->marks_count = 0;
 }
 
-const struct course *steer_course(const struct steer *steer, uint32_t touches)
+static struct steer_touched *steer__at(struct steer *steer, uint32_t number)
 {
-    must(touches <= steer->touches_count);
-    return touches == 0 ? &steer->plan->course : steer->courses[touches - 1];
+    return &steer->touched[number % (STEER_AHEAD_MAX + 1)];
+}
+
+void steer_give_back(struct steer *steer, uint32_t touches)
+{
+    must(touches <= steer->touches_count + 1);
+    for (; steer->oldest < touches; steer->oldest++) {
+        if (steer->oldest > 0) { /* that without touches is the plan's */
+            course_close(&steer__at(steer, steer->oldest - 1)->course);
+        }
+    }
+}
+
+const struct course *steer_course(const struct steer *steer)
+{
+    uint32_t last = (steer->touches_count - 1) % (STEER_AHEAD_MAX + 1);
+    return steer->touches_count == 0 ? &steer->plan->course : &steer->touched[last].course;
+}
+
+const struct touch *steer_touch_of(const struct steer *steer, uint32_t number)
+{
+    must(number < steer->touches_count && number + STEER_AHEAD_MAX >= steer->touches_count);
+    return &steer->touched[number % (STEER_AHEAD_MAX + 1)].touch;
 }
 
 /* --- Any thread. */
@@ -74,7 +84,7 @@ bool steer_submit(struct steer *steer, const struct steer_order *order, const ch
             steer->last->next = &request;
         }
         steer->last = &request;
-        while (!request.decided || !steer->answers) {
+        while (!request.answered) {
             condition_wait(&steer->answered, &steer->mutex);
         }
     } else {
@@ -115,76 +125,105 @@ static bool steer__is_possible(const struct steer *steer, const struct touch *to
     return false;
 }
 
-/* Is the load that would come of it one that can be played? */
-static bool steer__fits(const struct course *course, int64_t at_ns, struct error *error)
+/* Does it change anything then? What does not is no touch. */
+static bool steer__changes(const struct steer *steer, const struct touch *touch,
+                           struct error *error)
 {
-    double most_per_s = course_rate_max_per_s(course, at_ns);
-    double catch_up_max_per_s = course->load.catch_up_max_per_s;
-    if (catch_up_max_per_s > 0 && most_per_s >= catch_up_max_per_s) {
-        error_set(error,
-                  "a rate of %.10g/s: expected less than `load.max_catch_up_rate`, %.10g/s, or "
-                  "what is late stays late",
-                  most_per_s, catch_up_max_per_s);
-    } else if (most_per_s > 1e9) {
-        error_set(error, "a rate of %.10g/s: expected at most 1000000000/s", most_per_s);
-    } else if (course->load.stages_count > SCENARIO_STAGES_MAX) {
-        error_set(error,
-                  "the run has been touched so often that its load has %d stages, and a "
-                  "scenario has no more: end it, or let it go on",
-                  SCENARIO_STAGES_MAX);
+    const struct course *course = steer_course(steer);
+    bool paused = course_is_paused(course, touch->at_ns);
+    if (touch->kind == TOUCH_PAUSE && paused) {
+        error_set(error, "the run is paused already");
+    } else if (touch->kind == TOUCH_RESUME && !paused) {
+        error_set(error, "the run is not paused");
+    } else if (touch->kind == TOUCH_SCALE && !course_has_rate(course, touch->at_ns)) {
+        error_set(error, "the rate is 0, and stays 0 whatever it is multiplied by: order one in "
+                         "numbers, such as {\"rate\": 100}, by POST /control (--listen)");
     } else {
         return true;
     }
     return false;
 }
 
-static bool steer__touch(struct steer *steer, const struct touch *touch, struct error *error)
+/* How many of the last places are not for it. */
+static uint32_t steer__places_kept(const struct touch *touch)
 {
-    bool ends = touch->kind == TOUCH_END_RUN;
-    if (steer->touches_count + !ends >= STEER_TOUCHES_MAX) {
-        error_set(error, "the run has been touched %" PRIu32 " times: end it, or let it go on",
-                  steer->touches_count);
+    return touch->kind == TOUCH_END_RUN ? 0 : touch->kind == TOUCH_RESUME ? 1 : 2;
+}
+
+/* Is the load that would come of it one that can be played, and replayed? */
+static bool steer__fits(const struct course *course, const struct touch *touch, struct error *error)
+{
+    if (!course_check_rates(course, touch->at_ns, error)) {
         return false;
     }
-    struct course *course = calloc(1, sizeof *course);
-    const struct course *from = steer_course(steer, steer->touches_count);
-    if (course == NULL) {
-        error_set_short(error, ERROR_SHORT_OF_MEMORY, "no memory for another load");
+    if (course->load.stages_count + steer__places_kept(touch) > SCENARIO_STAGES_MAX ||
+        course->touches + steer__places_kept(touch) > STEER_TOUCHES_MAX) {
+        error_set(error,
+                  "the run has been touched so often that a scenario, which has %d stages at most, "
+                  "could not replay it: end it, or let it go on",
+                  SCENARIO_STAGES_MAX);
         return false;
     }
-    if (!course_open_touched(course, from, touch, error)) {
-        free(course);
+    return true;
+}
+
+bool steer_touch(struct steer *steer, const struct touch *touch, struct error *error)
+{
+    struct steer_touched *touched = steer__at(steer, steer->touches_count);
+    must(steer->touches_count - steer->oldest < STEER_AHEAD_MAX);
+    if (!course_open_touched(&touched->course, steer_course(steer), touch, error)) {
         return false;
     }
-    if (!steer__fits(course, touch->at_ns, error)) {
-        course_close(course);
-        free(course);
+    if (!steer__fits(&touched->course, touch, error)) {
+        course_close(&touched->course);
         return false;
     }
-    steer->courses[steer->touches_count] = course;
-    steer->touches[steer->touches_count++] = *touch;
+    touched->touch = *touch;
+    steer->touches_count++;
     return true;
 }
 
 /* When a touch of now holds, since t0. False: the load does not go on then. */
 static bool steer__moment(const struct steer *steer, const struct steer_moment *moment,
-                          int64_t *at_ns, struct error *error)
+                          int64_t notice_ns, struct touch *touch, struct error *error)
 {
     if (moment->t0_ns == TIME_NEVER_NS) {
-        error_set(error, "the load has not begun: the run is still connecting");
+        error_set(error, "the load has not begun: the run is still connecting%s",
+                  touch->kind == TOUCH_END_RUN ? "; Ctrl+C ends it" : "");
         return false;
     }
-    *at_ns = time_later_ns(moment->now_ns + moment->notice_ns - moment->t0_ns, STEER_APART_NS);
+    int64_t at_ns = time_later_ns(moment->clock_ns() + notice_ns - moment->t0_ns, STEER_APART_NS);
     if (steer->touches_count > 0) {
-        int64_t last_ns = steer->touches[steer->touches_count - 1].at_ns;
-        *at_ns = time_later_ns(*at_ns, last_ns + STEER_APART_NS);
+        int64_t last_ns = steer_touch_of(steer, steer->touches_count - 1)->at_ns;
+        at_ns = time_later_ns(at_ns, last_ns + STEER_APART_NS);
     }
-    if (moment->t0_ns + *at_ns >= moment->stop_ns ||
-        *at_ns >= steer_course(steer, steer->touches_count)->end_ns) {
+    if (moment->t0_ns + at_ns >= moment->stop_ns || at_ns >= steer_course(steer)->end_ns) {
         error_set(error, "the load has ended");
         return false;
     }
+    touch->at_ns = at_ns;
     return true;
+}
+
+/* The workers must know of a touch before it holds. Where this thread has lost its CPU meanwhile,
+ * or the course took long to make, it holds later. */
+static bool steer__touch_in_time(struct steer *steer, const struct steer_moment *moment,
+                                 struct touch *touch, struct error *error)
+{
+    int64_t notice_ns = moment->notice_ns;
+    for (;;) {
+        if (!steer__moment(steer, moment, notice_ns, touch, error) ||
+            !steer__changes(steer, touch, error) || !steer_touch(steer, touch, error)) {
+            return false;
+        }
+        int64_t left_ns = moment->t0_ns + touch->at_ns - moment->clock_ns();
+        if (left_ns >= moment->notice_ns / 2) {
+            return true;
+        }
+        steer->touches_count--;
+        course_close(&steer__at(steer, steer->touches_count)->course);
+        notice_ns *= 2;
+    }
 }
 
 static bool steer__decide(struct steer *steer, const struct steer_moment *moment,
@@ -192,11 +231,12 @@ static bool steer__decide(struct steer *steer, const struct steer_moment *moment
 {
     const struct steer_order *order = request->order;
     struct touch touch = order->touch;
-    const struct course *course = steer_course(steer, steer->touches_count);
-    bool resumes = order->toggles && moment->t0_ns != TIME_NEVER_NS &&
-                   course_is_paused(course, moment->now_ns + moment->notice_ns - moment->t0_ns);
+    int64_t now_ns = moment->clock_ns();
+    bool resumes =
+        order->toggles && moment->t0_ns != TIME_NEVER_NS &&
+        course_is_paused(steer_course(steer), now_ns + moment->notice_ns - moment->t0_ns);
     touch.kind = resumes ? TOUCH_RESUME : touch.kind;
-    struct steer_mark mark = {.kind = order->kind, .touch = touch.kind, .at_ns = moment->now_ns};
+    struct steer_mark mark = {.kind = order->kind, .touch = touch.kind, .at_ns = now_ns};
     if (order->kind == STEER_MARK && steer->marks_count - steer->touches_count == STEER_TEXTS_MAX) {
         error_set(&request->error,
                   "the run has %d marks with a text already, and takes no more of them",
@@ -205,8 +245,7 @@ static bool steer__decide(struct steer *steer, const struct steer_moment *moment
     }
     if (order->kind == STEER_TOUCH) {
         if (!steer__is_possible(steer, &touch, &request->error) ||
-            !steer__moment(steer, moment, &touch.at_ns, &request->error) ||
-            !steer__touch(steer, &touch, &request->error)) {
+            !steer__touch_in_time(steer, moment, &touch, &request->error)) {
             return false;
         }
         mark.at_ns = moment->t0_ns + touch.at_ns;
@@ -215,7 +254,7 @@ static bool steer__decide(struct steer *steer, const struct steer_moment *moment
     snprintf(mark.who, sizeof mark.who, "%s", request->who);
     snprintf(mark.text, sizeof mark.text, "%s", resumes ? "resume" : order->text);
     steer->marks[steer->marks_count++] = mark;
-    request->at_ns = moment->t0_ns == TIME_NEVER_NS ? 0 : mark.at_ns - moment->t0_ns;
+    request->at_ns = mark.at_ns - moment->origin_ns;
     return true;
 }
 
@@ -226,19 +265,20 @@ void steer_begin(struct steer *steer)
     mutex_unlock(&steer->mutex);
 }
 
-bool steer_turn(struct steer *steer, const struct steer_moment *moment, uint32_t orders_max)
+bool steer_turn(struct steer *steer, const struct steer_moment *moment)
 {
     mutex_lock(&steer->mutex);
     uint32_t touches = steer->touches_count;
-    steer->answers = false;
-    for (; steer->first != NULL && orders_max > 0; orders_max--) {
+    while (steer->first != NULL && steer->touches_count == touches &&
+           steer->touches_count - steer->oldest < STEER_AHEAD_MAX) {
         struct steer__request *request = steer->first;
         steer->first = request->next;
         request->accepted = steer__decide(steer, moment, request);
         if (!request->accepted && strcmp(request->who, STEER_TERMINAL) == 0) {
             steer->refused = request->error;
         }
-        request->decided = true;
+        request->next = steer->decided;
+        steer->decided = request;
     }
     mutex_unlock(&steer->mutex);
     return steer->touches_count > touches;
@@ -247,7 +287,10 @@ bool steer_turn(struct steer *steer, const struct steer_moment *moment, uint32_t
 void steer_answer(struct steer *steer)
 {
     mutex_lock(&steer->mutex);
-    steer->answers = true;
+    while (steer->decided != NULL) {
+        steer->decided->answered = true;
+        steer->decided = steer->decided->next;
+    }
     condition_wake_all(&steer->answered);
     mutex_unlock(&steer->mutex);
 }
@@ -256,16 +299,13 @@ void steer_end(struct steer *steer)
 {
     mutex_lock(&steer->mutex);
     steer->takes_orders = false;
-    for (struct steer__request *request = steer->first; request != NULL; request = request->next) {
+    while (steer->first != NULL) {
+        struct steer__request *request = steer->first;
         error_set(&request->error, "the run has ended");
-        request->decided = true;
+        steer->first = request->next;
+        request->next = steer->decided;
+        steer->decided = request;
     }
-    steer->first = NULL;
     mutex_unlock(&steer->mutex);
     steer_answer(steer);
-}
-
-bool steer_follow(struct steer *steer, const struct touch *touch, struct error *error)
-{
-    return steer__touch(steer, touch, error);
 }

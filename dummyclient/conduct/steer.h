@@ -5,10 +5,14 @@
  * (10 ms). What is accepted is a touch of the load (pacing/course.h) a little in the future, and a
  * mark in the result, with who and when; what is refused has one line that says why.
  *
- * Courses and marks stay until steer_close(): workers, the run and the report read them. */
+ * A touch makes a course. The last one stays until steer_close(), as the marks do: the run and the
+ * report read them. Those before it are given back when every worker follows a later one; while too
+ * many of them are in use, orders wait. So a run that is touched for days needs no more memory than
+ * its load does. */
 #pragma once
 
 #include "core/error.h"
+#include "fleet/fleet.h"
 #include "pacing/course.h"
 #include "plan/plan.h"
 #include "system/thread.h"
@@ -17,8 +21,12 @@ struct cJSON;
 struct json_text;
 
 enum {
-    STEER_TOUCHES_MAX = 1000, /* the last one can only end the run */
-    STEER_TEXTS_MAX = 1000,   /* marks that are no touches; they take no touch's place */
+    /* A scenario that replays them has no more stages. The last two have their use: a run that is
+     * paused can go on, and each can be ended. */
+    STEER_TOUCHES_MAX = SCENARIO_STAGES_MAX,
+    STEER_TEXTS_MAX = 1000, /* marks that are no touches; they take no touch's place */
+    /* Touches that some worker may not follow yet: as many as the ranks tell each other. */
+    STEER_AHEAD_MAX = FLEET_TOUCHES_MAX,
     STEER_MARKS_MAX = STEER_TOUCHES_MAX + STEER_TEXTS_MAX,
     STEER_TEXT_BYTES_MAX = 128, /* of a mark, and of an order in words */
     STEER_WHO_BYTES_MAX = 64
@@ -49,17 +57,24 @@ struct steer_mark {
 
 struct steer__request;
 
+struct steer_touched {
+    struct touch touch;
+    struct course course; /* what came of it */
+};
+
 struct steer {
     const struct plan *plan;
     struct mutex mutex; /* of what follows, up to the courses */
     struct condition answered;
     struct steer__request *first; /* waiting, in order */
     struct steer__request *last;
+    struct steer__request *decided; /* wait for their answer */
     bool takes_orders;
-    bool answers;            /* what was decided is done: whoever waits may go on */
-    struct course **courses; /* the supervisor's: one per touch */
-    struct touch *touches;
+    /* The supervisor's. The last touches: number n, from 0, is in place n % (STEER_AHEAD_MAX + 1)
+     */
+    struct steer_touched touched[STEER_AHEAD_MAX + 1];
     uint32_t touches_count;
+    uint32_t oldest; /* the course of so many touches is kept, and those after it */
     struct steer_mark *marks;
     uint32_t marks_count;
     struct error refused; /* the last order of the terminal, if it was; for the supervisor */
@@ -67,10 +82,12 @@ struct steer {
 
 /* How the run stands. Times are on its clock. */
 struct steer_moment {
-    int64_t now_ns;
+    int64_t (*clock_ns)(void);
+    int64_t origin_ns; /* its beginning */
     int64_t t0_ns;     /* TIME_NEVER_NS: the load has not begun */
     int64_t stop_ns;   /* TIME_NEVER_NS: not known yet */
-    int64_t notice_ns; /* from a decision to its moment */
+    int64_t
+        notice_ns; /* from a decision to its moment, of which the half is left when it is made */
 };
 
 bool steer_open(struct steer *steer, const struct plan *plan, struct error *error);
@@ -80,7 +97,8 @@ void steer_close(struct steer *steer);
 /* Reads an order, JSON of one key: {"rate": 500}, {"rate": "+10%"}, {"rate_per_connection": 5},
  * {"connections": 20}, {"pause": true}, {"end": "stage"}, {"mark": "text"}. */
 bool steer_read(const char *text, struct steer_order *order, struct error *error);
-/* Any thread. False: it is refused, *error says why. *at_ns: from when it holds, since t0. */
+/* Any thread. False: it is refused, *error says why. *at_ns: from when it holds, since the run's
+ * beginning. */
 bool steer_submit(struct steer *steer, const struct steer_order *order, const char *who,
                   int64_t *at_ns, struct error *error);
 /* For web_set_control(); context: the steer. */
@@ -88,16 +106,22 @@ bool steer_control(void *context, const char *text, const char *who, struct json
 
 /* The supervisor's: orders are taken from now on, ... */
 void steer_begin(struct steer *steer);
-/* ... decided in every turn, at most so many, ... Returns whether the load was touched. */
-bool steer_turn(struct steer *steer, const struct steer_moment *moment, uint32_t orders_max);
+/* ... decided in every turn, up to the first touch: the workers are to know that one before the
+ * next is decided. Returns whether there was one: then again, ... */
+bool steer_turn(struct steer *steer, const struct steer_moment *moment);
 /* ... answered when the run follows what was decided in the turn, ... */
 void steer_answer(struct steer *steer);
 /* ... and no longer. */
 void steer_end(struct steer *steer);
-/* The course after so many touches. */
-const struct course *steer_course(const struct steer *steer, uint32_t touches);
-/* A member of a fleet: what the leader has decided. False: no memory. */
-bool steer_follow(struct steer *steer, const struct touch *touch, struct error *error);
+/* Every worker, of all ranks, follows a course of so many touches or more. */
+void steer_give_back(struct steer *steer, uint32_t touches);
+/* The course after all touches. */
+const struct course *steer_course(const struct steer *steer);
+/* One of the last STEER_AHEAD_MAX. */
+const struct touch *steer_touch_of(const struct steer *steer, uint32_t number);
+/* Touches the load; on a member of a fleet: as the leader has decided. False: it cannot be, *error
+ * says why. */
+bool steer_touch(struct steer *steer, const struct touch *touch, struct error *error);
 /* For the result: what has been done, and the load as it was played. */
 struct run;
 void steer_add_json(const struct run *run, struct cJSON *result);

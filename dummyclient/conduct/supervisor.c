@@ -24,6 +24,8 @@ static const int64_t SUPERVISOR_OUTPUT_WITHIN_NS = 1 * NS_PER_S;
 static const int64_t SUPERVISOR_TICK_NS = 10 * NS_PER_MS;
 /* From the decision to the moment, so that every worker knows it in time. */
 static const int64_t SUPERVISOR_NOTICE_NS = 2 * NS_PER_MS;
+/* Longer for a touch: a busy machine may take this thread its CPU before the workers know. */
+static const int64_t SUPERVISOR_TOUCH_NOTICE_NS = 10 * NS_PER_MS;
 static const int64_t SUPERVISOR_INTERRUPT_DRAIN_NS = 1 * NS_PER_S;
 /* Longer than all time limits of the workers. */
 static const int64_t SUPERVISOR_GIVE_UP_NS =
@@ -47,7 +49,6 @@ struct supervisor {
     bool whole_known;           /* every rank has sent its status */
     struct steer *steer;
     uint32_t marks_shown;
-    int64_t touched_ns; /* when the load was last touched */
     uint32_t stops_seen;
     int64_t clock_offset_ns;
     uint32_t settled; /* while connecting: the gauges of the last progress, */
@@ -305,6 +306,20 @@ static void supervisor__read_barrier(const struct supervisor *supervisor, uint32
     }
 }
 
+/* How many touches every worker follows. One that has ended reads no course any more. */
+static uint32_t supervisor__read_followed(const struct supervisor *supervisor)
+{
+    uint32_t followed = supervisor->steer->touches_count;
+    for (uint32_t i = 0; i < supervisor->started_count; i++) {
+        struct worker *worker = &supervisor->workers[i];
+        uint32_t own = atomic_load_explicit(&worker->live.touches, memory_order_acquire);
+        if (own < followed && atomic_load(&worker->state) == WORKER_RUNNING) {
+            followed = own;
+        }
+    }
+    return followed;
+}
+
 /* Reads the status of this program, and of all ranks together. */
 static void supervisor__read(struct supervisor *supervisor, uint32_t workers_running)
 {
@@ -312,6 +327,7 @@ static void supervisor__read(struct supervisor *supervisor, uint32_t workers_run
     uint32_t barriers_count = supervisor->plan->program->barriers_count;
     *own = (struct fleet_status){.stops = (uint32_t)stop_requests(),
                                  .workers_running = workers_running,
+                                 .touches = supervisor__read_followed(supervisor),
                                  .failed = supervisor->run->end == RUN_WORKER_FAILED};
     for (uint32_t i = 0; i < supervisor->started_count; i++) {
         live_read(&supervisor->workers[i].live, &own->view);
@@ -324,6 +340,7 @@ static void supervisor__read(struct supervisor *supervisor, uint32_t workers_run
     supervisor->whole_known = !fleet_is_leader(supervisor->fleet) ||
                               fleet_add_others(supervisor->fleet, &supervisor->whole);
     supervisor->view = &supervisor->whole.view;
+    steer_give_back(supervisor->steer, supervisor->whole.touches);
 }
 
 static struct record_mark supervisor__mark_at(const void *context, uint32_t index)
@@ -420,15 +437,14 @@ static uint32_t supervisor__count_running(struct supervisor *supervisor)
     return running;
 }
 
-/* The load has been touched: the workers, the end of the run and the page follow. */
-static void supervisor__follow_course(struct supervisor *supervisor)
+/* Where the load has been touched, the workers and the end of the run follow. Was it? */
+static bool supervisor__follow_course(struct supervisor *supervisor)
 {
     struct control *control = &supervisor->control;
     struct run *run = supervisor->run;
-    const struct steer *steer = supervisor->steer;
-    const struct course *course = steer_course(steer, steer->touches_count);
+    const struct course *course = steer_course(supervisor->steer);
     if (course == run->course) {
-        return;
+        return false;
     }
     run->course = course;
     atomic_store(&control->course, course);
@@ -438,9 +454,7 @@ static void supervisor__follow_course(struct supervisor *supervisor)
                             stop_ns + supervisor->plan->scenario->load.drain_ns);
     }
     supervisor__wake(supervisor);
-    if (supervisor->feed != NULL) {
-        feed_put_scenario(supervisor->feed, course);
-    }
+    return true;
 }
 
 /* What has been done by hand, for whoever watches; and what the keys could not do. */
@@ -462,26 +476,29 @@ static void supervisor__show_marks(struct supervisor *supervisor)
     }
 }
 
-/* Orders of somebody who steers the run. In a fleet a touch waits until every rank has had the time
- * to take over the last ones. */
-static void supervisor__steer(struct supervisor *supervisor, int64_t now_ns)
+/* Orders of somebody who steers the run. */
+static void supervisor__steer(struct supervisor *supervisor)
 {
-    bool alone = fleet_is_alone(supervisor->fleet);
-    /* The clock anew: the turn may have begun long ago, and workers must know of a touch before it
-     * holds. */
-    const struct steer_moment moment = {.now_ns = clock_now_ns(),
-                                        .t0_ns = supervisor->run->t0_ns,
-                                        .stop_ns = atomic_load(&supervisor->control.stop_ns),
-                                        .notice_ns =
-                                            alone ? SUPERVISOR_NOTICE_NS : FLEET_NOTICE_NS};
-    if (!alone && now_ns - supervisor->touched_ns < FLEET_NOTICE_NS) {
-        return;
+    struct steer_moment moment = {.clock_ns = clock_now_ns,
+                                  .origin_ns = supervisor->run->origin_ns,
+                                  .t0_ns = supervisor->run->t0_ns,
+                                  .notice_ns = fleet_is_alone(supervisor->fleet)
+                                                   ? SUPERVISOR_TOUCH_NOTICE_NS
+                                                   : FLEET_NOTICE_NS};
+    if (supervisor->feed != NULL && feed_is_writing(supervisor->feed)) {
+        return; /* who was told that the load is another one finds it on the page */
     }
-    if (steer_turn(supervisor->steer, &moment, alone ? STEER_MARKS_MAX : FLEET_TOUCHES_MAX)) {
-        supervisor->touched_ns = now_ns;
-        supervisor__follow_course(supervisor);
+    bool touched = false;
+    do {
+        moment.stop_ns = atomic_load(&supervisor->control.stop_ns);
+        touched = supervisor__follow_course(supervisor) || touched;
+    } while (steer_turn(supervisor->steer, &moment));
+    if (touched && supervisor->feed != NULL) {
+        feed_put_scenario(supervisor->feed, supervisor->run->course);
     }
-    steer_answer(supervisor->steer);
+    if (supervisor->feed == NULL || !feed_is_writing(supervisor->feed)) {
+        steer_answer(supervisor->steer);
+    }
     supervisor__show_marks(supervisor);
 }
 
@@ -493,7 +510,7 @@ static void supervisor__order_touches(const struct supervisor *supervisor,
     orders->touches_count = steer->touches_count;
     for (uint32_t i = 0; i < FLEET_TOUCHES_MAX && i < steer->touches_count; i++) {
         uint32_t number = steer->touches_count - 1 - i;
-        orders->touches[number % FLEET_TOUCHES_MAX] = steer->touches[number];
+        orders->touches[number % FLEET_TOUCHES_MAX] = *steer_touch_of(steer, number);
     }
 }
 
@@ -506,7 +523,7 @@ static void supervisor__apply_touches(struct supervisor *supervisor,
     uint32_t number = steer->touches_count;
     bool known = number + FLEET_TOUCHES_MAX >= orders->touches_count;
     for (; known && number < orders->touches_count; number++) {
-        known = steer_follow(steer, &orders->touches[number % FLEET_TOUCHES_MAX], &error);
+        known = steer_touch(steer, &orders->touches[number % FLEET_TOUCHES_MAX], &error);
     }
     if (known) {
         supervisor__follow_course(supervisor);
@@ -533,7 +550,7 @@ static void supervisor__decide(struct supervisor *supervisor, int64_t now_ns)
         supervisor__watch(supervisor, now_ns);
         supervisor__watch_barriers(supervisor);
     }
-    supervisor__steer(supervisor, now_ns);
+    supervisor__steer(supervisor);
     supervisor__check_thresholds(supervisor, now_ns);
     supervisor__show(supervisor, now_ns);
     struct fleet_orders orders = {.t0_ns = atomic_load(&control->t0_ns),
@@ -752,6 +769,7 @@ bool supervisor_run(struct run *run, const struct plan *plan, struct fleet *flee
         supervisor.console.keys = keys_open(steer);
     }
     bool ended = supervisor__wait(&supervisor);
+    feed_await_writing(feed);
     steer_end(steer);
     keys_close();
     run->end_ns = clock_now_ns();

@@ -2,13 +2,22 @@
 
 #include "results/bucket.h"
 
+/* A plain increment, not a locked one: there is one writer. */
+static void live__count(_Atomic uint64_t *number)
+{
+    atomic_store_explicit(number, atomic_load_explicit(number, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
 void live_record(struct live *live, int64_t latency_ns)
 {
     uint32_t bucket = bucket_of(latency_ns < 0 ? 0 : latency_ns, LIVE_BUCKET_BITS);
-    _Atomic uint64_t *number = &live->buckets[bucket < LIVE_BUCKETS ? bucket : LIVE_BUCKETS - 1];
-    /* A plain increment, not a locked one: there is one writer. */
-    atomic_store_explicit(number, atomic_load_explicit(number, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
+    live__count(&live->buckets[bucket < LIVE_BUCKETS ? bucket : LIVE_BUCKETS - 1]);
+}
+
+void live_mark(struct live *live, uint32_t mark)
+{
+    live__count(&live->marks[mark]);
 }
 
 void live_publish(struct live *live, const struct counters *counters,
@@ -119,6 +128,9 @@ void live_read(const struct live *live, struct live_view *view)
         for (int v = 0; v < LIVE_SHARE_VALUES; v++) {
             view->shares[i][v] += atomic_load_explicit(&live->shares[i][v], memory_order_relaxed);
         }
+    }
+    for (int i = 0; i < SCENARIO_MARKS_MAX; i++) {
+        view->marks[i] += atomic_load_explicit(&live->marks[i], memory_order_relaxed);
     }
     uint32_t steps = atomic_load_explicit(&live->steps_count, memory_order_relaxed);
     view->steps_count = steps > view->steps_count ? steps : view->steps_count;

@@ -67,6 +67,8 @@ struct live {
     _Atomic uint64_t shares[LIVE_SHARES_MAX][LIVE_SHARE_VALUES];
     _Atomic uint32_t steps_count; /* further steps are not shown */
     _Atomic uint64_t steps[LIVE_STEPS_MAX][LIVE_STEP_VALUES];
+    _Atomic uint64_t marks[SCENARIO_MARKS_MAX];
+    _Atomic uint32_t touches; /* of the course that the worker follows (pacing/course.h) */
     struct live_failures failures;
     /* Barriers: connections that wait at each, connections that could still reach it, and its last
      * opening that the worker has passed on (play/control.h). */
@@ -82,6 +84,8 @@ void live_publish(struct live *live, const struct counters *counters,
 /* The same of targets and behaviors: not at every turn, as it costs a few lines for each. */
 void live_publish_shares(struct live *live, const struct figures_share *shares, uint32_t count);
 void live_publish_steps(struct live *live, const struct figures_step *steps, uint32_t count);
+/* A mark step, by its number; worker only. */
+void live_mark(struct live *live, uint32_t mark);
 /* The worker; of errors only. */
 void live_fail(struct live *live, const struct live_failure *failure);
 
@@ -95,6 +99,7 @@ struct live_view {
     uint64_t shares[LIVE_SHARES_MAX][LIVE_SHARE_VALUES];
     uint32_t steps_count;
     uint64_t steps[LIVE_STEPS_MAX][LIVE_STEP_VALUES];
+    uint64_t marks[SCENARIO_MARKS_MAX]; /* how often the scenario's mark steps made them */
     uint32_t failures_count;
     struct live_failure failures[LIVE_FAILURES_MAX]; /* of all, the last ones; the latest first */
 };

@@ -56,7 +56,8 @@ struct fleet_status {
     uint32_t barrier_seen[SCENARIO_BARRIERS_MAX]; /* by all its workers */
     uint32_t stops;                               /* stop requests */
     uint32_t workers_running;
-    bool failed; /* a worker could not start or continue */
+    uint32_t touches; /* of the course that each of its workers follows, or of a later one */
+    bool failed;      /* a worker could not start or continue */
 };
 
 /* What the leader has decided; TIME_NEVER_NS where it has not. */

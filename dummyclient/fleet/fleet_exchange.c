@@ -112,7 +112,7 @@ static bool fleet__is_news(const struct fleet_status *now, const struct fleet_st
            memcmp(now->barrier_present, sent->barrier_present, sizeof now->barrier_present) != 0 ||
            memcmp(now->barrier_seen, sent->barrier_seen, sizeof now->barrier_seen) != 0 ||
            now->stops != sent->stops || now->workers_running != sent->workers_running ||
-           now->failed != sent->failed;
+           now->failed != sent->failed || now->touches != sent->touches;
 }
 
 void fleet_exchange(struct fleet *fleet, const struct fleet_status *own, int64_t now_ns)
@@ -154,6 +154,9 @@ static void fleet__add_view(struct live_view *into, const struct live_view *from
             into->steps[i][v] += from->steps[i][v];
         }
     }
+    for (int i = 0; i < SCENARIO_MARKS_MAX; i++) {
+        into->marks[i] += from->marks[i];
+    }
     for (uint32_t i = 0; i < from->failures_count; i++) {
         live_view_fail(into, &from->failures[i]);
     }
@@ -177,6 +180,7 @@ bool fleet_add_others(const struct fleet *fleet, struct fleet_status *whole)
                 whole->barrier_seen[b] = status->barrier_seen[b];
             }
         }
+        whole->touches = whole->touches < status->touches ? whole->touches : status->touches;
         whole->stops = whole->stops > status->stops ? whole->stops : status->stops;
         if (!rank->lost && !rank->reported) {
             whole->workers_running += rank->has_status ? status->workers_running : 1;

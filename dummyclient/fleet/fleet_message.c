@@ -78,6 +78,9 @@ static void fleet__pack_view(const struct live_view *view, struct pack *pack)
             pack_u64(pack, view->steps[i][v]);
         }
     }
+    for (int i = 0; i < SCENARIO_MARKS_MAX; i++) {
+        pack_u64(pack, view->marks[i]);
+    }
     pack_u64(pack, view->failures_count);
     for (uint32_t i = 0; i < view->failures_count; i++) {
         const struct live_failure *failure = &view->failures[i];
@@ -104,6 +107,9 @@ static void fleet__unpack_steps(struct live_view *view, struct unpack *from)
         for (int v = 0; v < LIVE_STEP_VALUES; v++) {
             view->steps[i][v] = unpack_u64(from);
         }
+    }
+    for (int i = 0; i < SCENARIO_MARKS_MAX; i++) {
+        view->marks[i] = unpack_u64(from);
     }
     view->failures_count = unpack_u32(from, LIVE_FAILURES_MAX);
     for (uint32_t i = 0; i < view->failures_count && !from->failed; i++) {
@@ -151,6 +157,7 @@ void fleet_pack_status(const struct fleet_status *status, struct pack *pack)
     }
     pack_u64(pack, status->stops);
     pack_u64(pack, status->workers_running);
+    pack_u64(pack, status->touches);
     pack_u64(pack, status->failed);
 }
 
@@ -165,6 +172,7 @@ bool fleet_unpack_status(struct fleet_status *status, struct unpack *from)
     }
     status->stops = unpack_u32(from, UINT32_MAX);
     status->workers_running = unpack_u32(from, UINT32_MAX);
+    status->touches = unpack_u32(from, UINT32_MAX);
     status->failed = unpack_bool(from);
     return unpack_is_done(from);
 }

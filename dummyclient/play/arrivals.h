@@ -102,7 +102,7 @@ void arrivals_seat(struct arrivals *arrivals, struct arrivals_taker *taker, uint
 void arrivals_start(struct arrivals *arrivals, int64_t t0_ns);
 
 /* The load has been touched: what is not due by arrivals_begin_due() yet follows the new course,
- * which outlives the arrivals. */
+ * which stays until the next call; the one before may be freed. */
 void arrivals_follow(struct arrivals *arrivals, const struct course *course);
 
 /* The taker is free for an arrival, or is not. Idempotent. */

@@ -18,8 +18,8 @@ struct control {
     _Atomic int64_t stop_ns;
     _Atomic int64_t drain_end_ns;
     _Atomic int64_t abort_ns;
-    /* The load as it is known by now: a touch is a little in the future, too. Never freed before
-     * the workers have ended. */
+    /* The load as it is known by now: a touch is a little in the future, too. Stays until every
+     * worker that runs follows a later one (live.touches). */
     _Atomic(const struct course *) course;
     _Atomic uint32_t workers_ready; /* have their ports; none connects before all have */
     int64_t run_clock_offset_ns; /* this clock plus it is the leader's; before the first worker */

@@ -329,6 +329,7 @@ static void recorder__sent(void *context, int64_t intended_ns, int64_t free_ns, 
 static void recorder__marked(void *context, uint32_t mark, int64_t now_ns)
 {
     struct recorder *recorder = context;
+    live_mark(recorder->live, mark);
     notes_mark(&recorder->figures.notes, mark, (now_ns - recorder->origin_ns) / NS_PER_S);
 }
 

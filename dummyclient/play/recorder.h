@@ -39,7 +39,7 @@ struct recorder {
     int64_t origin_ns;
 };
 
-/* live and pacing must outlive the recorder. */
+/* live must outlive the recorder, pacing until recorder_follow(). */
 bool recorder_open(struct recorder *recorder, const struct figures_shape *shape,
                    const struct pacing *pacing, uint32_t abnormal_max, int64_t origin_ns,
                    struct live *live, struct error *error);

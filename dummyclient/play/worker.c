@@ -286,6 +286,8 @@ static void worker__read_control(struct worker *worker)
     if (course != worker->arrivals.course) {
         arrivals_follow(&worker->arrivals, course);
         recorder_follow(recorder, &course->pacing);
+        /* From here on the one before may be given back. */
+        atomic_store_explicit(&worker->live.touches, course->touches, memory_order_release);
     }
 }
 

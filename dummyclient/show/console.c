@@ -271,7 +271,7 @@ void console_tick(struct console *console, const struct course *course, enum run
     frame.now = *view;
     frame.before = console->before;
     frame.moment = (struct screen_moment){.plan = console->plan,
-                                          .course = course,
+                                          .load = screen_load(course, run_ns, passed_ns),
                                           .phase = phase,
                                           .run_ns = run_ns,
                                           .origin_ns = now_ns - console->origin_ns,

@@ -1,11 +1,13 @@
 #include "show/record.h"
 
 #include "core/clock.h"
+#include "core/must.h"
 #include "results/bucket.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
-#include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 static const char *const RECORD_PHASES[] = {"connecting", "warmup", "running", "draining", "ended"};
 
@@ -70,7 +72,7 @@ const char *record_share_name(const struct plan *plan, uint32_t share)
                            : plan->program->behaviors[share - targets].name;
 }
 
-/* The targets, or the behaviors: the shares from first on. */
+/* The shares from first on. */
 static void record__add_shares(struct json_text *line, const struct record *record,
                                const struct live_view *view, const char *list, uint32_t first,
                                uint32_t count)
@@ -91,6 +93,28 @@ static void record__add_shares(struct json_text *line, const struct record *reco
     json_text_print(line, "]");
 }
 
+static void record__add_targets(struct json_text *line, const struct record *record,
+                                const struct record_moment *moment)
+{
+    record__add_shares(line, record, moment->view, "targets", 0, record->plan->target_names_count);
+}
+
+static void record__add_behaviors(struct json_text *line, const struct record *record,
+                                  const struct record_moment *moment)
+{
+    const struct plan *plan = record->plan;
+    record__add_shares(line, record, moment->view, "behaviors", plan->target_names_count,
+                       figures_behaviors_apart(plan->program->behaviors_count));
+}
+
+/* Arrivals that were due since t0. */
+static uint64_t record__due(const struct record_moment *moment)
+{
+    bool begun = moment->t0_ns != TIME_NEVER_NS;
+    int64_t until_ns = time_earlier_ns(moment->now_ns, moment->stop_ns) - moment->t0_ns;
+    return begun ? pacing_due(&moment->course->pacing, until_ns) : 0;
+}
+
 /* What the plan wants: arrivals that were due in the interval (of random ones as many as are
  * expected), and connections now. */
 static void record__add_wanted(struct json_text *line, const struct record *record,
@@ -102,21 +126,16 @@ static void record__add_wanted(struct json_text *line, const struct record *reco
     json_text_print(line, ",\"connections_wanted\":%" PRIu32,
                     course_connections(moment->course, load_ns));
     if (plan->open_loop) {
-        int64_t until_ns = time_earlier_ns(moment->now_ns, moment->stop_ns) - moment->t0_ns;
-        int64_t from_ns = record->made_ns - moment->t0_ns;
-        double due = 0;
-        if (begun && until_ns > 0) {
-            due = floor(pacing_count(&moment->course->pacing, until_ns)) -
-                  (from_ns > 0 ? floor(pacing_count(&moment->course->pacing, from_ns)) : 0);
-        }
-        json_text_print(line, ",\"due\":%.0f", due > 0 ? due : 0);
+        uint64_t due = record__due(moment);
+        json_text_print(line, ",\"due\":%" PRIu64, due > record->due ? due - record->due : 0);
     }
 }
 
 /* [the lowest value of a bucket, how many], of the responses. */
 static void record__add_buckets(struct json_text *line, const struct record *record,
-                                const struct live_view *view)
+                                const struct record_moment *moment)
 {
+    const struct live_view *view = moment->view;
     const char *separator = "";
     json_text_print(line, ",\"response_buckets\":[");
     for (uint32_t i = 0; i < LIVE_BUCKETS; i++) {
@@ -166,8 +185,12 @@ static void record__add_step(struct json_text *line, const struct figures_step *
 
 /* Of the window until now, not of the interval. */
 static void record__add_steps(struct json_text *line, const struct record *record,
-                              const struct figures *figures)
+                              const struct record_moment *moment)
 {
+    const struct figures *figures = moment->figures;
+    if (figures == NULL) {
+        return;
+    }
     json_text_print(line, ",\"steps\":[");
     for (uint32_t i = 0; i < figures->steps_count && i < RECORD_STEPS_MAX; i++) {
         json_text_print(line, "%s{\"name\":", i > 0 ? "," : "");
@@ -198,8 +221,35 @@ void record_add_thresholds(struct json_text *line, const struct plan *plan,
     json_text_print(line, "]");
 }
 
-/* Those of the interval. */
-static void record__add_marks(struct json_text *line, struct record *record,
+static void record__add_judged(struct json_text *line, const struct record *record,
+                               const struct record_moment *moment)
+{
+    if (record->plan->thresholds_count > 0) {
+        json_text_print(line, ",\"thresholds\":");
+        record_add_thresholds(line, record->plan, moment->figures, NULL);
+    }
+}
+
+/* What mark steps of the scenario noted in the interval. */
+static void record__add_notes(struct json_text *line, const struct record *record,
+                              const struct record_moment *moment)
+{
+    const struct program *program = record->plan->program;
+    bool any = false;
+    for (uint32_t i = 0; i < program->marks_count; i++) {
+        uint64_t count = moment->view->marks[i] - record->before.marks[i];
+        if (count > 0) {
+            json_text_print(line, "%s{\"text\":", any ? "," : ",\"notes\":[");
+            record__add_text(line, program->mark_names[i]);
+            json_text_print(line, ",\"count\":%" PRIu64 "}", count);
+            any = true;
+        }
+    }
+    json_text_print(line, "%s", any ? "]" : "");
+}
+
+/* What somebody did by hand in the interval. */
+static void record__add_marks(struct json_text *line, const struct record *record,
                               const struct record_moment *moment)
 {
     if (record->marks_made >= moment->marks_count) {
@@ -207,8 +257,8 @@ static void record__add_marks(struct json_text *line, struct record *record,
     }
     const char *separator = "";
     json_text_print(line, ",\"marks\":[");
-    for (; record->marks_made < moment->marks_count; record->marks_made++) {
-        struct record_mark mark = moment->mark_at(moment->marks, record->marks_made);
+    for (uint32_t i = record->marks_made; i < moment->marks_count; i++) {
+        struct record_mark mark = moment->mark_at(moment->marks, i);
         json_text_print(line, "%s{\"t_ns\":%" PRId64 ",\"kind\":\"%s\",\"text\":", separator,
                         mark.at_ns - record->origin_ns, mark.kind);
         record__add_text(line, mark.text);
@@ -220,8 +270,46 @@ static void record__add_marks(struct json_text *line, struct record *record,
     json_text_print(line, "]");
 }
 
+/* The lists, those first that a page needs most. */
+static void record__add_lists(struct json_text *line, const struct record *record,
+                              const struct record_moment *moment, size_t bytes_max)
+{
+    static const struct {
+        const char *key;
+        void (*add)(struct json_text *line, const struct record *record,
+                    const struct record_moment *moment);
+    } LISTS[] = {{"response_buckets", record__add_buckets},
+                 {"notes", record__add_notes},
+                 {"marks", record__add_marks},
+                 {"thresholds", record__add_judged},
+                 {"targets", record__add_targets},
+                 {"behaviors", record__add_behaviors},
+                 {"steps", record__add_steps}};
+    static const char LEFT_OUT[] = ",\"left_out\":[]}\n";
+    size_t room = sizeof LEFT_OUT;
+    char left_out[256] = "";
+    for (size_t i = 0; i < sizeof LISTS / sizeof LISTS[0]; i++) {
+        room += strlen(LISTS[i].key) + sizeof "\"\",";
+    }
+    for (size_t i = 0; i < sizeof LISTS / sizeof LISTS[0]; i++) {
+        size_t bytes = line->bytes;
+        LISTS[i].add(line, record, moment);
+        if (!line->failed && line->bytes > bytes_max - room) {
+            size_t used = strlen(left_out);
+            line->bytes = bytes;
+            line->text[bytes] = '\0';
+            snprintf(left_out + used, sizeof left_out - used, "%s\"%s\"", used > 0 ? "," : "",
+                     LISTS[i].key);
+        }
+    }
+    if (left_out[0] != '\0') {
+        json_text_print(line, ",\"left_out\":[%s]", left_out);
+    }
+}
+
 /* Sums are those of the interval; gauges are of its end. */
-void record_make(struct record *record, const struct record_moment *moment, struct json_text *line)
+void record_make(const struct record *record, const struct record_moment *moment, size_t bytes_max,
+                 struct json_text *line)
 {
     static const enum total_kind SUMS[] = {
         TOTAL_ITERATIONS,      TOTAL_REQUESTS,           TOTAL_RESPONSES,
@@ -231,6 +319,7 @@ void record_make(struct record *record, const struct record_moment *moment, stru
     const struct live_view *before = &record->before;
     const struct live_view *view = moment->view;
     const struct plan *plan = record->plan;
+    must(bytes_max >= RECORD_BYTES_LEAST);
     json_text_print(line,
                     "{\"run_id\":\"%s\",\"t_ns\":%" PRId64 ",\"interval_ns\":%" PRId64
                     ",\"phase\":\"%s\"",
@@ -247,21 +336,15 @@ void record_make(struct record *record, const struct record_moment *moment, stru
     }
     record__add_percentile(line, record, view, "response_p50_ns", 50);
     record__add_percentile(line, record, view, "response_p99_ns", 99);
-    record__add_buckets(line, record, view);
     record__add_errors(line, record, view);
-    uint32_t targets = plan->target_names_count;
-    record__add_shares(line, record, view, "targets", 0, targets);
-    record__add_shares(line, record, view, "behaviors", targets,
-                       figures_behaviors_apart(plan->program->behaviors_count));
-    if (moment->figures != NULL) {
-        record__add_steps(line, record, moment->figures);
-    }
-    if (plan->thresholds_count > 0) {
-        json_text_print(line, ",\"thresholds\":");
-        record_add_thresholds(line, plan, moment->figures, NULL);
-    }
-    record__add_marks(line, record, moment);
+    record__add_lists(line, record, moment, bytes_max);
     json_text_print(line, "}\n");
-    record->before = *view;
+}
+
+void record_pass(struct record *record, const struct record_moment *moment)
+{
+    record->due = record__due(moment);
+    record->marks_made = moment->marks_count;
+    record->before = *moment->view;
     record->made_ns = moment->now_ns;
 }

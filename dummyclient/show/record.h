@@ -6,6 +6,9 @@
 #include "plan/plan.h"
 #include "text/json.h"
 
+/* Enough for the numbers of a record, without its lists. */
+enum { RECORD_BYTES_LEAST = 4 << 10 };
+
 /* What somebody has done to the run by hand. */
 struct record_mark {
     int64_t at_ns;
@@ -19,6 +22,7 @@ struct record {
     const struct plan *plan;
     int64_t origin_ns;
     int64_t made_ns;
+    uint64_t due; /* until then */
     uint32_t marks_made;
     struct live_view before;
 };
@@ -47,8 +51,12 @@ const char *record_share_key(enum live_share value);
 const char *record_share_name(const struct plan *plan, uint32_t share);
 
 void record_begin(struct record *record, const struct plan *plan, int64_t origin_ns);
-/* Adds the line of what has happened since the last one, with its end. */
-void record_make(struct record *record, const struct record_moment *moment, struct json_text *line);
+/* Adds the line of what has happened since the last one, with its end. In at most so many bytes: of
+ * more, lists are left out whole, and `left_out` names them. */
+void record_make(const struct record *record, const struct record_moment *moment, size_t bytes_max,
+                 struct json_text *line);
+/* The next one begins here. */
+void record_pass(struct record *record, const struct record_moment *moment);
 /* Thresholds as an array: the verdicts of a run, or (NULL) as the figures stand. */
 void record_add_thresholds(struct json_text *line, const struct plan *plan,
                            const struct figures *figures, const struct threshold_verdict *verdicts);

@@ -62,11 +62,6 @@ static bool screen__is_playing(const struct screen_moment *moment)
     return moment->phase == PHASE_WARMUP || moment->phase == PHASE_RUNNING;
 }
 
-static const struct pacing *screen__pacing(const struct screen_moment *moment)
-{
-    return &moment->course->pacing;
-}
-
 static uint64_t screen__rate(const struct screen_moment *moment, uint64_t amount)
 {
     return (uint64_t)((double)amount * (double)NS_PER_S / (double)moment->passed_ns + 0.5);
@@ -78,20 +73,23 @@ static uint64_t screen__per_second(const struct screen_moment *moment, enum tota
                         moment->now->counters.totals[kind] - moment->before->counters.totals[kind]);
 }
 
-/* How many iterations were due in the time that the rates are about. */
-static double screen__due(const struct screen_moment *moment)
+struct screen_load screen_load(const struct course *course, int64_t run_ns, int64_t passed_ns)
 {
-    const struct pacing *pacing = screen__pacing(moment);
-    return pacing_count(pacing, moment->run_ns) -
-           pacing_count(pacing, moment->run_ns - moment->passed_ns);
+    const struct pacing *pacing = &course->pacing;
+    return (struct screen_load){.due = pacing_count(pacing, run_ns) -
+                                       pacing_count(pacing, run_ns - passed_ns),
+                                .end_ns = course->end_ns,
+                                .stage = pacing_stage_number(pacing, run_ns),
+                                .paused = course_is_paused(course, run_ns)};
 }
 
-/* Their rate, not that of this moment: a stage or a hand may have changed it meanwhile. */
+/* The rate of what was due, not that of this moment: a stage or a hand may have changed it
+ * meanwhile. */
 static uint64_t screen__wanted_per_s(const struct screen_moment *moment)
 {
     /* The first time may have begun before the load did. */
     int64_t time_ns = moment->passed_ns < moment->run_ns ? moment->passed_ns : moment->run_ns;
-    return time_ns > 0 ? (uint64_t)(screen__due(moment) * (double)NS_PER_S / (double)time_ns + 0.5)
+    return time_ns > 0 ? (uint64_t)(moment->load.due * (double)NS_PER_S / (double)time_ns + 0.5)
                        : 0;
 }
 
@@ -114,13 +112,12 @@ static void screen__phase(const struct screen_moment *moment, char *text, size_t
 {
     static const char *const WORDS[] = {"connecting", "warm-up", "running", "draining", "ended"};
     const struct pacing *planned = &moment->plan->course.pacing;
-    const struct pacing *pacing = screen__pacing(moment);
     bool playing = screen__is_playing(moment);
-    bool paused = playing && course_is_paused(moment->course, moment->run_ns);
+    bool paused = playing && moment->load.paused;
     int used = snprintf(text, bytes, "%s", paused ? "paused" : WORDS[moment->phase]);
     if (playing && planned->stages_count > 1) {
         snprintf(text + used, bytes - (size_t)used, ", stage %" PRIu32 " of %" PRIu32,
-                 pacing_stage_number(pacing, moment->run_ns) + 1, planned->stages_count);
+                 moment->load.stage + 1, planned->stages_count);
     }
 }
 
@@ -133,7 +130,7 @@ static void screen__progress(const struct screen_moment *moment, char *text, siz
     bool playing = screen__is_playing(moment);
     screen__phase(moment, phase, sizeof phase);
     snprintf(text, bytes, "%s, %s%s%s", phase, screen__seconds(moment->run_ns, passed),
-             playing ? " of " : "", playing ? screen__seconds(moment->course->end_ns, whole) : "");
+             playing ? " of " : "", playing ? screen__seconds(moment->load.end_ns, whole) : "");
 }
 
 /* The name of the scenario and the target, where there is room for them on the line. */
@@ -173,7 +170,7 @@ static void screen__bar(struct screen *screen)
     double share = moment->phase == PHASE_CONNECTING
                        ? (double)moment->now->gauges[LIVE_SETTLED] / (double)plan->connections
                    : screen__is_playing(moment)
-                       ? (double)moment->run_ns / (double)moment->course->end_ns
+                       ? (double)moment->run_ns / (double)moment->load.end_ns
                        : 1;
     share = share < 0 ? 0 : share > 1 ? 1 : share;
     char left[UNITS_TEXT_BYTES_MAX + 16] = "";
@@ -181,7 +178,7 @@ static void screen__bar(struct screen *screen)
     if (screen__is_playing(moment)) {
         char text[UNITS_TEXT_BYTES_MAX];
         snprintf(left + bytes, sizeof left - (size_t)bytes, ", %s left",
-                 screen__seconds(moment->course->end_ns - moment->run_ns, text));
+                 screen__seconds(moment->load.end_ns - moment->run_ns, text));
     }
     int cells = canvas_columns(&screen->canvas) - (int)strlen(" 100%, 59m 59s left");
     cells = cells > SCREEN_BAR_MAX ? SCREEN_BAR_MAX : cells;
@@ -214,13 +211,13 @@ static void screen__connections(struct screen *screen)
  * tolerance for chance: a Poisson draw is seldom off by three times its deviation. */
 static bool screen__is_missed(const struct screen_moment *moment)
 {
-    const struct pacing *pacing = screen__pacing(moment);
+    const struct pacing *pacing = &moment->plan->course.pacing;
     if (!moment->plan->open_loop || !screen__is_playing(moment)) {
         return false;
     }
     uint64_t ended = moment->now->counters.totals[TOTAL_ITERATIONS] -
                      moment->before->counters.totals[TOTAL_ITERATIONS];
-    double due = screen__due(moment);
+    double due = moment->load.due;
     double chance = pacing->arrival == ARRIVAL_POISSON ? 3 * sqrt(due) : 1;
     return (double)ended < PLAN_RATE_MET * due - chance;
 }

@@ -15,11 +15,20 @@ struct screen_history {
     uint64_t count;                      /* since the beginning; n is in place n % SECONDS */
 };
 
+/* What the load asks for at a moment: copied, because a course that was touched is given back, and
+ * a terminal that stands still is drawn later. */
+struct screen_load {
+    double due;     /* arrivals in the time that the rates are about */
+    int64_t end_ns; /* since t0 */
+    uint32_t stage;
+    bool paused;
+};
+
 /* A moment: the numbers now and as of the last one, passed_ns ago. run_ns counts from t0, from the
  * origin while connecting; origin_ns from the origin. */
 struct screen_moment {
     const struct plan *plan;
-    const struct course *course; /* of the load, as it is played */
+    struct screen_load load;
     enum run_phase phase;
     int64_t run_ns;
     int64_t origin_ns;
@@ -31,6 +40,8 @@ struct screen_moment {
     const char *log;  /* lines that were printed last, each with its end; NULL: none */
 };
 
+/* run_ns, passed_ns: the moment's. */
+struct screen_load screen_load(const struct course *course, int64_t run_ns, int64_t passed_ns);
 /* Adds the moment to the history. */
 void screen_remember(struct screen_history *history, const struct screen_moment *moment);
 /* Writes the lines, without an end behind the last; returns how many. Less important lines are left

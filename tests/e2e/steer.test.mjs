@@ -16,7 +16,7 @@ function scenarioOf(folder, load) {
   fs.writeFileSync(file, JSON.stringify({ name: 'steered',
     target: { host: '127.0.0.1', port: 7777 }, load,
     behaviors: [{ name: 'a', loop: [{ request: { name: 'x',
-      send: { id: 1, body: { random: { bytes: 32 } } } } }] }] }));
+      send: { id: 1, body: { random: { bytes: 32 } } } } }, { mark: 'passed' }] }] }));
   return file;
 }
 
@@ -30,9 +30,10 @@ async function order(port, what) {
  *  the run took. */
 async function steer(t, folder, server, load, hands, start = startClient) {
   const out = path.join(folder, 'steered.json');
+  const stream = path.join(folder, 'records.ndjson');
   const port = await freePort();
   const client = start(t, [fileFor(scenarioOf(folder, load)), '--port', server.port,
-    '--listen', `127.0.0.1:${port}`, '--out', fileFor(out), ...TAME]);
+    '--listen', `127.0.0.1:${port}`, '--out', fileFor(out), '--ndjson', fileFor(stream), ...TAME]);
   const until_ms = Date.now() + RUN_TIME_MS;
   let began_s;
   while (began_s === undefined) {
@@ -49,7 +50,8 @@ async function steer(t, folder, server, load, hands, start = startClient) {
   const replay = await (await fetch(`http://127.0.0.1:${port}/scenario`)).json();
   await client.wait(RUN_TIME_MS);
   assert.equal(client.exitCode, 0, said(client));
-  return { result: resultOf(out), out, answers, replay, client };
+  const records = fs.readFileSync(stream, 'utf8').trim().split('\n').map(JSON.parse);
+  return { result: resultOf(out), out, answers, replay, client, began_s, records };
 }
 
 /** Arrivals due until the end of each second of the run. */
@@ -77,8 +79,10 @@ async function assertReplays(t, folder, server, steered, most_per_s) {
     steered.out, '--format', 'scenario', '-o', file], { encoding: 'utf8' });
   assert.equal(exported.status, 0, exported.stderr);
   assert.deepEqual(JSON.parse(fs.readFileSync(file, 'utf8')).load, steered.replay.load);
-  const client = await runClient(t, [fileFor(file), '--port', server.port, '--out', fileFor(out),
-    '--no-strict', '--no-progress']);
+  // Its target is the one that was played, not what the scenario said.
+  assert.equal(steered.replay.target.port, server.port);
+  const client = await runClient(t, [fileFor(file), '--out', fileFor(out), '--no-strict',
+    '--no-progress']);
   assert.equal(client.exitCode, 0, said(client));
   const result = resultOf(out);
   assert.equal(result.run.steered, false);
@@ -105,6 +109,13 @@ test('orders have their effect, are marks in the result, and replay as a scenari
         'pause: pause', 'resume: resume', 'end: end of the stage', 'rate: rate 333/s',
         'end: end of the stage']);
     assert.ok(result.steering.marks.every(({ who }) => who.includes('127.0.0.1')));
+    // One clock: what was answered is what the mark says.
+    assert.equal(Math.round(steered.began_s * 1e9), Number(result.steering.marks[0].t_ns));
+    // The scenario's own marks are in the records, too.
+    const notes = steered.records.flatMap((record) => record.notes ?? []);
+    assert.ok(notes.every(({ text }) => text === 'passed'));
+    assert.equal(notes.reduce((sum, { count }) => sum + count, 0),
+      result.marks.reduce((sum, { count }) => sum + Number(count), 0));
     // The stages are as long as the hand made them: the second took 600 ms of its 60 s.
     const [first, second, third] = result.stages;
     assert.equal(first.end_ns, second.start_ns);
@@ -146,10 +157,11 @@ test('the run is ended in order, and what cannot be done is refused in one line'
       [{ after_ms: 0, connections: 5 }, { after_ms: 0, rate: 500 }, { after_ms: 0, rate: 'fast' },
         { after_ms: 0, rate_per_connection: 3 }, { after_ms: 0, speed: 3 },
         { after_ms: 0, pause: 1 }, { after_ms: 0, end: 'soon' }, { after_ms: 0, mark: '' },
-        { after_ms: 300, end: 'run' }]);
-    const why = [/at most 4.*higher --connections/, /less than `load.max_catch_up_rate`/,
+        { after_ms: 0, pause: false }, { after_ms: 300, end: 'run' }]);
+    const why = [/at most 4.*higher --connections/, /`load.max_catch_up_rate`: expected more than/,
       /`rate`: expected iterations per second/, /no rate per connection/, /one of the keys rate/,
-      /`pause`: expected true or false/, /`end`: expected "stage" or "run"/, /`mark`: expected/];
+      /`pause`: expected true or false/, /`end`: expected "stage" or "run"/, /`mark`: expected/,
+      /the run is not paused/];
     for (const [i, pattern] of why.entries()) {
       assert.equal(open.answers[i].status, 400);
       assert.match(open.answers[i].error, pattern);
@@ -300,6 +312,30 @@ test('stopped, killed and in the background, it leaves the terminal alone',
     for (const name of ['behind', 'stopped', 'last', 'killed']) {
       assert.equal(modes(name), modes('first'), name);
     }
+    await endServer(server);
+  });
+
+test('stopped by SIGSTOP, of which a program does not know, it takes keys again',
+  { ...LIMIT, skip: whyNoTerminal() }, async (t) => {
+    const folder = folderFor(t);
+    const server = await runServer(t);
+    const { out, call } = longCall(folder, server, MINUTE);
+    const modes = (name) => fs.readFileSync(path.join(folder, name), 'utf8');
+    const terminal = onTerminal(t, `set -m; cd ${folder}; stty -g > before; ` +
+      `sh -c "echo \\$\\$ > pid; exec ${call}"; stty $(cat before); echo STOPPED; fg; ` +
+      'stty -g > after');
+    await terminal.until(/running/);
+    await terminal.until(/keys:/);
+    await sleep(300); // the keys are taken at the latest now
+    process.kill(Number(modes('pid')), 'SIGSTOP');
+    await terminal.until(/STOPPED/);
+    await terminal.until(/running/);
+    await sleep(500); // it looks for the terminal five times a second
+    terminal.type('q');
+    await terminal.until(/end of the run/);
+    await terminal.ended;
+    assert.deepEqual(resultOf(out).steering.marks.map(({ kind }) => kind), ['end']);
+    assert.equal(modes('after'), modes('before'));
     await endServer(server);
   });
 

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,24 +24,57 @@ struct fixture {
     struct harness harness;
     struct steer steer;
     struct steer_moment moment;
+    int64_t now_ns;
+    int64_t reading_ns; /* what passes between two readings of the clock */
+    bool behind;        /* the workers follow no touch */
 };
 
 static struct fixture fixture;
 
-static int open_fixture(void **state)
+static int64_t read_clock(void)
+{
+    fixture.now_ns += fixture.reading_ns;
+    return fixture.now_ns;
+}
+
+static int open_with(void **state, const char *scenario)
 {
     struct error error;
     const char *arguments[] = {NULL};
     memset(&fixture, 0, sizeof fixture);
-    harness_plan(&fixture.harness, OPEN, arguments);
+    harness_plan(&fixture.harness, scenario, arguments);
     assert_true(steer_open(&fixture.steer, &fixture.harness.plan, &error));
     steer_begin(&fixture.steer);
-    fixture.moment = (struct steer_moment){.now_ns = T0_NS + 2 * NS_PER_S,
+    fixture.now_ns = T0_NS + 2 * NS_PER_S;
+    fixture.moment = (struct steer_moment){.clock_ns = read_clock,
+                                           .origin_ns = T0_NS - NS_PER_S,
                                            .t0_ns = T0_NS,
-                                           .stop_ns = T0_NS + 20 * NS_PER_S,
+                                           .stop_ns = T0_NS + fixture.harness.plan.duration_ns,
                                            .notice_ns = 2 * NS_PER_MS};
     *state = &fixture;
     return 0;
+}
+
+static int open_fixture(void **state)
+{
+    return open_with(state, OPEN);
+}
+
+/* Nearly as many stages as a scenario may have. */
+static int open_staged(void **state)
+{
+    static char scenario[64 * SCENARIO_STAGES_MAX];
+    static const char STAGE[] = "{ \"duration\": \"1s\", \"rate\": \"100/s\" }";
+    const char *stages = strstr(OPEN, "\"rate\"");
+    const char *rest = strstr(OPEN, " },  \"behaviors\"");
+    size_t used = (size_t)(stages - OPEN);
+    memcpy(scenario, OPEN, used);
+    for (int i = 0; i < SCENARIO_STAGES_MAX - 5; i++) {
+        used += (size_t)snprintf(scenario + used, sizeof scenario - used, "%s%s",
+                                 i == 0 ? "\"stages\": [" : ",", STAGE);
+    }
+    snprintf(scenario + used, sizeof scenario - used, "]%s", rest);
+    return open_with(state, scenario);
 }
 
 static int close_fixture(void **state)
@@ -71,6 +105,26 @@ static void submit(void *argument)
     submitted->ended = true;
 }
 
+/* A turn as the supervisor has them. Returns whether the load was touched. */
+static bool turn(void)
+{
+    bool touched = false;
+    steer_give_back(&fixture.steer, fixture.behind ? 0 : fixture.steer.touches_count);
+    while (steer_turn(&fixture.steer, &fixture.moment)) {
+        touched = true;
+    }
+    return touched;
+}
+
+static void play_until(_Atomic bool *ended)
+{
+    while (!*ended) {
+        turn();
+        steer_answer(&fixture.steer);
+        thread_yield();
+    }
+}
+
 static struct submitted order(const char *text, const char *who)
 {
     struct submitted submitted = {.who = who};
@@ -79,11 +133,7 @@ static struct submitted order(const char *text, const char *who)
         fail_msg("%s", error.text);
     }
     assert_true(thread_start(&submitted.thread, submit, &submitted, 0, &error));
-    while (!submitted.ended) {
-        steer_turn(&fixture.steer, &fixture.moment, UINT32_MAX);
-        steer_answer(&fixture.steer);
-        thread_yield();
-    }
+    play_until(&submitted.ended);
     thread_join(&submitted.thread);
     return submitted;
 }
@@ -103,15 +153,16 @@ static void test_orders_hold_a_little_later_and_one_after_the_other(void **state
     struct submitted first = order("{\"rate\": 50}", "a");
     struct submitted second = order("{\"rate\": \"-10%\"}", "b");
     assert_true(first.accepted && second.accepted);
-    assert_true(first.at_ns == 2 * NS_PER_S + 2 * NS_PER_MS);
+    /* Since the run's beginning, as in the marks and in the log. */
+    assert_true(first.at_ns == 3 * NS_PER_S + 2 * NS_PER_MS);
     assert_true(second.at_ns > first.at_ns);
-    const struct course *course = steer_course(&fixture.steer, 2);
+    const struct course *course = steer_course(&fixture.steer);
     assert_true(pacing_rate_per_s(&course->pacing, 1 * NS_PER_S) == 100);
-    assert_true(pacing_rate_per_s(&course->pacing, second.at_ns) == 45);
+    assert_true(pacing_rate_per_s(&course->pacing, second.at_ns - 1 * NS_PER_S) == 45);
     assert_int_equal(fixture.steer.marks_count, 2);
     assert_string_equal(fixture.steer.marks[1].who, "b");
     assert_string_equal(fixture.steer.marks[1].text, "rate -10%");
-    assert_true(fixture.steer.marks[0].at_ns == T0_NS + first.at_ns);
+    assert_true(fixture.steer.marks[0].at_ns == fixture.moment.origin_ns + first.at_ns);
 }
 
 static void test_what_cannot_be_done_is_refused_and_changes_nothing(void **state)
@@ -121,28 +172,114 @@ static void test_what_cannot_be_done_is_refused_and_changes_nothing(void **state
     assert_refused("{\"rate_per_connection\": 3}", "no rate per connection");
     fixture.moment.t0_ns = TIME_NEVER_NS;
     assert_refused("{\"rate\": 3}", "has not begun");
+    assert_refused("{\"end\": \"run\"}", "Ctrl+C ends it");
     assert_true(order("{\"mark\": \"before\"}", "x").accepted);
     fixture.moment.t0_ns = T0_NS;
-    fixture.moment.now_ns = T0_NS + 20 * NS_PER_S;
+    fixture.now_ns = T0_NS + 20 * NS_PER_S;
     assert_refused("{\"end\": \"run\"}", "has ended");
     assert_int_equal(fixture.steer.touches_count, 0);
     assert_int_equal(fixture.steer.marks_count, 1);
 }
 
-static void test_a_run_that_takes_no_more_can_be_ended(void **state)
+static void test_what_changes_nothing_is_no_touch(void **state)
 {
     (void)state;
-    struct steer *steer = &fixture.steer;
+    assert_refused("{\"pause\": false}", "is not paused");
+    assert_true(order("{\"pause\": true}", "x").accepted);
+    assert_refused("{\"pause\": true}", "is paused already");
+    assert_true(order("{\"rate\": \"+10%\"}", "x").accepted); /* of what comes after the pause */
+    assert_true(order("{\"pause\": false}", "x").accepted);
+    assert_true(order("{\"rate\": 0}", "x").accepted);
+    assert_refused("{\"rate\": \"+10%\"}", "the rate is 0");
+    assert_true(order("{\"rate\": 10}", "x").accepted);
+    assert_true(order("{\"rate\": \"+10%\"}", "x").accepted);
+    assert_int_equal(fixture.steer.touches_count, 6);
+}
+
+static void test_marks_have_an_end(void **state)
+{
+    (void)state;
     for (int i = 0; i < STEER_TEXTS_MAX; i++) {
         assert_true(order("{\"mark\": \"m\"}", "x").accepted);
     }
     assert_refused("{\"mark\": \"m\"}", "takes no more of them");
-    while (order("{\"rate\": 50}", "x").accepted) {
-        assert_in_range(steer->touches_count, 1, STEER_TOUCHES_MAX - 1);
+    assert_true(order("{\"rate\": 50}", "x").accepted);
+}
+
+/* Also where it is paused then. */
+static void test_a_run_that_takes_no_more_can_go_on_and_be_ended(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        assert_true(order("{\"rate\": 50}", "x").accepted);
     }
+    assert_true(order("{\"pause\": true}", "x").accepted);
     assert_refused("{\"rate\": 60}", "end it, or let it go on");
+    assert_true(order("{\"pause\": false}", "x").accepted);
+    assert_refused("{\"pause\": true}", "end it, or let it go on");
+    assert_int_equal(steer_course(&fixture.steer)->load.stages_count, SCENARIO_STAGES_MAX - 1);
     assert_true(order("{\"end\": \"run\"}", "x").accepted);
     assert_refused("{\"end\": \"run\"}", "the load has ended");
+}
+
+/* Touched however often, a run keeps the courses that somebody reads, and no others. */
+static void test_courses_are_given_back(void **state)
+{
+    (void)state;
+    struct steer *steer = &fixture.steer;
+    for (uint32_t i = 1; i <= 300; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "{\"rate\": %u}", 50 + i);
+        assert_true(order(text, "x").accepted);
+        turn();
+        uint32_t kept = 0;
+        for (size_t k = 0; k < sizeof steer->touched / sizeof *steer->touched; k++) {
+            kept += steer->touched[k].course.load.stages != NULL;
+        }
+        assert_int_equal(kept, 1);
+        assert_int_equal(steer_course(steer)->touches, i);
+    }
+}
+
+/* A worker that stands still reads the course that it follows; until it has followed, there is no
+ * place for further ones. */
+static void test_orders_wait_for_the_workers(void **state)
+{
+    (void)state;
+    struct error error;
+    const struct course *first = NULL;
+    fixture.behind = true;
+    for (int i = 0; i < STEER_AHEAD_MAX; i++) {
+        assert_true(order("{\"rate\": 50}", "x").accepted);
+        first = first == NULL ? steer_course(&fixture.steer) : first;
+    }
+    struct submitted next = {.who = "x"};
+    assert_true(steer_read("{\"rate\": 60}", &next.order, &error));
+    assert_true(thread_start(&next.thread, submit, &next, 0, &error));
+    for (int i = 0; i < 20; i++) {
+        assert_false(turn());
+        steer_answer(&fixture.steer);
+        clock_sleep_until_ns(clock_now_ns() + NS_PER_MS);
+    }
+    assert_false(next.ended);
+    assert_true(first->touches == 1 && first->load.stages != NULL);
+    fixture.behind = false;
+    play_until(&next.ended);
+    thread_join(&next.thread);
+    assert_true(next.accepted);
+}
+
+/* The thread loses its CPU while it decides: the touch holds when the workers know of it. */
+static void test_a_touch_that_took_long_holds_later(void **state)
+{
+    (void)state;
+    fixture.moment.notice_ns = 10 * NS_PER_MS;
+    fixture.reading_ns = 7 * NS_PER_MS;
+    struct submitted submitted = order("{\"rate\": 50}", "x");
+    assert_true(submitted.accepted);
+    assert_int_equal(fixture.steer.touches_count, 1);
+    assert_int_equal(fixture.steer.marks_count, 1);
+    assert_true(fixture.moment.origin_ns + submitted.at_ns > fixture.now_ns);
 }
 
 static void test_one_key_pauses_and_resumes(void **state)
@@ -156,15 +293,11 @@ static void test_one_key_pauses_and_resumes(void **state)
         struct error error;
         space.ended = false;
         assert_true(thread_start(&space.thread, submit, &space, 0, &error));
-        while (!space.ended) {
-            steer_turn(&fixture.steer, &fixture.moment, UINT32_MAX);
-            steer_answer(&fixture.steer);
-            thread_yield();
-        }
+        play_until(&space.ended);
         thread_join(&space.thread);
         assert_true(space.accepted);
         assert_string_equal(fixture.steer.marks[i].text, TEXTS[i]);
-        fixture.moment.now_ns += NS_PER_S;
+        fixture.now_ns += NS_PER_S;
     }
 }
 
@@ -176,7 +309,7 @@ static void test_the_answer_comes_when_the_run_follows(void **state)
     struct submitted submitted = {.who = "x"};
     assert_true(steer_read("{\"rate\": 50}", &submitted.order, &error));
     assert_true(thread_start(&submitted.thread, submit, &submitted, 0, &error));
-    while (!steer_turn(&fixture.steer, &fixture.moment, UINT32_MAX)) {
+    while (!turn()) {
         steer_answer(&fixture.steer);
         thread_yield();
     }
@@ -235,7 +368,15 @@ int main(void)
                                         open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_done_is_refused_and_changes_nothing,
                                         open_fixture, close_fixture),
-        cmocka_unit_test_setup_teardown(test_a_run_that_takes_no_more_can_be_ended, open_fixture,
+        cmocka_unit_test_setup_teardown(test_what_changes_nothing_is_no_touch, open_fixture,
+                                        close_fixture),
+        cmocka_unit_test_setup_teardown(test_marks_have_an_end, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(test_a_run_that_takes_no_more_can_go_on_and_be_ended,
+                                        open_staged, close_fixture),
+        cmocka_unit_test_setup_teardown(test_courses_are_given_back, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(test_orders_wait_for_the_workers, open_fixture,
+                                        close_fixture),
+        cmocka_unit_test_setup_teardown(test_a_touch_that_took_long_holds_later, open_fixture,
                                         close_fixture),
         cmocka_unit_test_setup_teardown(test_one_key_pauses_and_resumes, open_fixture,
                                         close_fixture),

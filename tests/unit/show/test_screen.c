@@ -2,6 +2,7 @@
 #include "client_harness.h"
 
 #include "files/file.h"
+#include "show/metrics.h"
 #include "show/record.h"
 #include "show/screen.h"
 
@@ -35,6 +36,13 @@ struct fixture {
     struct canvas_shape shape;
 };
 
+static void play_until(struct fixture *fixture, int64_t run_ns)
+{
+    fixture->moment.run_ns = run_ns;
+    fixture->moment.load =
+        screen_load(&fixture->harness.plan.course, run_ns, fixture->moment.passed_ns);
+}
+
 static int setup_with(void **state, const char *scenario)
 {
     static struct fixture fixture;
@@ -42,14 +50,13 @@ static int setup_with(void **state, const char *scenario)
     fixture = (struct fixture){0};
     harness_plan(&fixture.harness, scenario, arguments);
     fixture.moment = (struct screen_moment){.plan = &fixture.harness.plan,
-                                            .course = &fixture.harness.plan.course,
                                             .phase = PHASE_RUNNING,
-                                            .run_ns = 12 * NS_PER_S,
                                             .origin_ns = 13 * NS_PER_S,
                                             .passed_ns = NS_PER_S,
                                             .now = &fixture.now,
                                             .before = &fixture.before,
                                             .history = &fixture.history};
+    play_until(&fixture, 12 * NS_PER_S);
     *state = &fixture;
     return 0;
 }
@@ -413,7 +420,7 @@ static void test_colours_only_where_there_is_something_to_say(void **state)
     screen_draw(&fixture->moment, &style, fixture->text, &fixture->shape);
     assert_null(strstr(fixture->text, "\x1b[3"));
     /* What was due in the last second, not the rate at its end: stage 1 is a ramp. */
-    fixture->moment.run_ns = 1 * NS_PER_S;
+    play_until(fixture, 1 * NS_PER_S);
     fixture->now.counters.totals[TOTAL_ITERATIONS] = 50;
     screen_draw(&fixture->moment, &style, fixture->text, &fixture->shape);
     assert_null(strstr(fixture->text, "\x1b[3"));
@@ -482,8 +489,74 @@ static void test_nothing_answered_is_not_zero(void **state)
                                    .stop_ns = TIME_NEVER_NS,
                                    .course = &fixture->harness.plan.course,
                                    .view = &fixture->now};
-    record_make(&record, &moment, &line);
+    record_make(&record, &moment, SIZE_MAX, &line);
     assert_non_null(strstr(line.text, "\"response_p50_ns\":null,\"response_p99_ns\":null,"));
+    free(line.text);
+}
+
+static struct record_mark long_mark(const void *marks, uint32_t index)
+{
+    (void)marks;
+    (void)index;
+    static char text[128];
+    memset(text, 'm', sizeof text - 1);
+    return (struct record_mark){.kind = "mark", .text = text, .who = "x"};
+}
+
+/* A page takes no record that is too long: then it is told which lists it does not have. */
+static void test_a_long_record_says_what_it_leaves_out(void **state)
+{
+    struct fixture *fixture = *state;
+    struct record record;
+    struct json_text whole = {0};
+    struct json_text part = {0};
+    struct json_text next = {0};
+    record_begin(&record, &fixture->harness.plan, 0);
+    fixture->now.buckets[40] = 3;
+    struct record_moment moment = {.phase = PHASE_RUNNING,
+                                   .now_ns = NS_PER_S,
+                                   .t0_ns = 0,
+                                   .stop_ns = TIME_NEVER_NS,
+                                   .course = &fixture->harness.plan.course,
+                                   .view = &fixture->now,
+                                   .marks_count = 500,
+                                   .mark_at = long_mark};
+    record_make(&record, &moment, SIZE_MAX, &whole);
+    record_make(&record, &moment, 10000, &part);
+    assert_true(whole.bytes > 50000 && part.bytes <= 10000);
+    assert_null(strstr(whole.text, "left_out"));
+    assert_non_null(strstr(part.text, "\"left_out\":[\"marks\"]}\n"));
+    assert_non_null(strstr(part.text, "\"response_buckets\":[["));
+    assert_non_null(strstr(part.text, "\"behaviors\":[{"));
+    record_pass(&record, &moment);
+    moment.now_ns += NS_PER_S;
+    record_make(&record, &moment, 10000, &next);
+    assert_null(strstr(next.text, "left_out"));
+    free(whole.text);
+    free(part.text);
+    free(next.text);
+}
+
+/* As many as have been due by then: the first arrival is due at 0, not after a gap. */
+static void test_due_counts_the_first_arrival(void **state)
+{
+    struct fixture *fixture = *state;
+    struct record record;
+    struct json_text line = {0};
+    record_begin(&record, &fixture->harness.plan, 0);
+    struct record_moment moment = {.phase = PHASE_RUNNING,
+                                   .t0_ns = 0,
+                                   .now_ns = 1,
+                                   .stop_ns = TIME_NEVER_NS,
+                                   .course = &fixture->harness.plan.course,
+                                   .view = &fixture->now};
+    record_make(&record, &moment, SIZE_MAX, &line);
+    record_pass(&record, &moment);
+    metrics_make(&fixture->harness.plan, 0, &moment, &line);
+    assert_non_null(strstr(line.text, "\"due\":1,"));
+    const char *total = strstr(line.text, "\ndummyload_due_total{");
+    assert_non_null(total);
+    assert_int_equal(strncmp(strchr(total, '}'), "} 1\n", 4), 0);
     free(line.text);
 }
 
@@ -519,6 +592,8 @@ int main(void)
         WITH_PLAN(test_without_sequences_lines_are_filled_up),
         WITH_PLAN(test_last_second_and_so_far_are_apart),
         WITH_PLAN(test_nothing_answered_is_not_zero),
+        WITH_SEVERAL(test_a_long_record_says_what_it_leaves_out),
+        WITH_PLAN(test_due_counts_the_first_arrival),
         cmocka_unit_test(test_the_way_back_is_known_after_a_resize),
     };
     struct error error;
