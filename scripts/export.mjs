@@ -4,8 +4,8 @@ import fs from 'node:fs';
 import { exportCsv, exportHdr, exportHlog, exportScenario } from './lib/results/export.mjs';
 import { exportInflux } from './lib/results/influx.mjs';
 import { exportOtlp } from './lib/results/otlp.mjs';
-import { pushExport } from './lib/results/push.mjs';
-import { OUT, ownArguments, TEXT } from './lib/base/arguments.mjs';
+import { pushResult, readPush } from './lib/results/push.mjs';
+import { OUT, ownArguments, PUSH, TEXT } from './lib/base/arguments.mjs';
 import { writeWholeFile } from './lib/base/file.mjs';
 import { runCommand } from './lib/base/process.mjs';
 import { InputError, readResult } from './lib/results/result.mjs';
@@ -13,12 +13,9 @@ import { clientFile } from './lib/results/run.mjs';
 
 const FORMATS = { hdr: exportHdr, hlog: exportHlog, csv: exportCsv, scenario: exportScenario,
   otlp: exportOtlp, influx: exportInflux };
-/** Those that a service takes: of which type, and where it takes it by default. */
-const PUSHED = { otlp: { type: 'application/json', path: '/v1/metrics' },
-  influx: { type: 'text/plain; charset=utf-8', path: '/write?db=dummyload' } };
-
 const USAGE = `usage: scripts/export RUN --format hdr|hlog|csv|scenario [--latency NAME] [-o FILE]
-       scripts/export RUN --format otlp|influx [-o FILE | --push URL [--header 'NAME: VALUE']]
+       scripts/export RUN --format otlp|influx [-o FILE]
+       scripts/export RUN --push URL [--format otlp|influx] [--header 'NAME: VALUE']
 
 RUN is a result, or a run folder, which means its client.json.
 
@@ -32,38 +29,38 @@ RUN is a result, or a run folder, which means its client.json.
            influx    InfluxDB's line protocol
   --latency NAME     hdr: which latency (response), as in latency_ns
   -o, --out FILE     instead of standard output
-  --push URL         POST it there: http://127.0.0.1:4318 is a collector's /v1/metrics,
-                     http://127.0.0.1:8086 InfluxDB's /write?db=dummyload; another path is taken
-                     as it is
+  --push URL         POST it there: http://127.0.0.1:4318 is a collector's /v1/metrics (otlp),
+                     http://127.0.0.1:8086 InfluxDB's /write?db=dummyload (influx); another path
+                     is taken as it is
   --header TEXT      with this header, as in 'Authorization: Token ...' (repeat it)
 
 exit: 0 written; 1 could not be written, or was not taken; 2 bad input`;
 
 function readArguments(argv) {
   const { names, latency = 'response', ...given } = ownArguments(argv,
-    { format: TEXT, latency: TEXT, out: OUT, push: TEXT,
-      header: { type: 'string', multiple: true } }, USAGE);
+    { latency: TEXT, out: OUT, ...PUSH }, USAGE);
   if (names.length > 1) throw new InputError(`one run at a time: ${names[0]} and ${names[1]}`);
   if (!names.length) throw new InputError(`which run?\n${USAGE}`);
-  if (!Object.hasOwn(FORMATS, given.format ?? '')) {
+  const asked = given.format ?? (given.push ? 'otlp' : '');
+  if (!Object.hasOwn(FORMATS, asked)) {
     throw new InputError(`--format must be one of ${Object.keys(FORMATS).join(', ')}` +
       `${given.format ? `, not ${given.format}` : ''}`);
   }
-  if (given.push && !PUSHED[given.format]) {
-    throw new InputError(`--push takes --format ${Object.keys(PUSHED).join(' or ')}`);
-  }
   if (given.push && given.out) throw new InputError('--push or --out, not both');
   if (given.header && !given.push) throw new InputError('--header belongs to --push');
-  return { run: names[0], latency, ...given };
+  return { run: names[0], latency, format: given.format, out: given.out,
+    push: given.push && readPush(given) };
 }
 
 runCommand('scripts/export', async (argv) => {
-  const { run, format, latency, out, push, header } = readArguments(argv);
-  const text = FORMATS[format](readResult(clientFile(run)), latency);
+  const { run, format, latency, out, push } = readArguments(argv);
+  const result = readResult(clientFile(run));
   if (push) {
-    const url = await pushExport(text, { url: push, headers: header, ...PUSHED[format] });
-    console.log(`pushed to ${url.origin}${url.pathname}`);
-  } else if (out) writeWholeFile(out, text);
+    console.log(await pushResult(result, push));
+    return 0;
+  }
+  const text = FORMATS[format](result, latency);
+  if (out) writeWholeFile(out, text);
   else fs.writeFileSync(1, text);
   return 0;
 }, USAGE);

@@ -283,6 +283,11 @@ test('a result is pushed, with headers, to where a service takes it', async (t) 
   await runExport([run, '--format', 'influx', '--push',
     `${service.url}/api/v2/write?org=a&bucket=b`]);
   assert.equal(service.taken.at(-1).path, '/api/v2/write?org=a&bucket=b');
+  // The format follows from the address where it is not given.
+  for (const [address, words] of [['/', /^\{"resourceMetrics"/], ['/write?db=a', /^dummyload,/]]) {
+    await runExport([run, '--push', service.url + address]);
+    assert.match(service.taken.at(-1).text, words);
+  }
 });
 
 test('what a service does not take is no success, and says why', async (t) => {
@@ -299,6 +304,9 @@ test('what a service does not take is no success, and says why', async (t) => {
   for (const [args, words] of [[['--format', 'csv', '--push', refusing.url], /--push takes/],
     [['--format', 'otlp', '--push', 'ftp://a'], /expected http/],
     [['--format', 'otlp', '--push', 'nowhere'], /expected an address/],
+    [['--push', 'http:/127.0.0.1:4318'], /expected an address/],
+    [['--format', 'influx', '--push', `${refusing.url}/write`], /expected \?db= in .*write\?db=/],
+    [['--push', `${refusing.url}/api/v2/write?org=a`], /expected \?bucket= in the address/],
     [['--format', 'otlp', '--push', 'http://u:p@127.0.0.1/'], /no password: use --header/],
     [['--format', 'otlp', '--push', refusing.url, '--header', 'x'], /expected 'NAME: VALUE'/],
     [['--format', 'otlp', '--header', 'a: b'], /belongs to --push/]]) {

@@ -96,6 +96,8 @@ export function ownArguments(argv, options, usage) {
 export const TEXT = { type: 'string' };
 export const FLAG = { type: 'boolean' };
 export const OUT = { type: 'string', short: 'o' };
+/** Those of pushing a result to a service (results/push.mjs). */
+export const PUSH = { push: TEXT, format: TEXT, header: { type: 'string', multiple: true } };
 
 /** Time as the programs take it, in milliseconds; undefined when it is none. */
 export function durationMs(text) {
@@ -193,16 +195,23 @@ export function stressArguments(argv) {
   const own = {};
   for (const name of Object.keys(STRESS_VALUES)) own[name] = true;
   own['--server-options'] = 'empty';
+  for (const name of Object.keys(PUSH)) own[`--${name}`] = true;
   for (const name of Object.keys(STRESS_FLAGS)) own[name] = false;
   const read = commandLine(argv, own, STRESS_REFUSED);
   const options = { windows: false, page: true, client: read.client,
-    scenario: read.names[0], given: read.given };
+    scenario: read.names[0], given: read.given, pushed: {} };
   if (read.names.length > 1) {
     throw new Failure(`two scenarios: ${read.names[0]} and ${read.names[1]}`, 2);
   }
   for (const [name, value] of read.own) {
     const [key, set] = STRESS_FLAGS[name] ?? [STRESS_VALUES[name], value];
-    options[key] = set;
+    const pushed = name.slice(2);
+    if (key !== undefined) options[key] = set;
+    else if (PUSH[pushed].multiple) (options.pushed[pushed] ??= []).push(value);
+    else options.pushed[pushed] = value;
+  }
+  if (!options.pushed.push && read.own.some(([name]) => Object.hasOwn(PUSH, name.slice(2)))) {
+    throw new Failure('--format and --header belong to --push', 2);
   }
   if (options.scenario === '-') {
     throw new Failure('the scenario is read more than once: give a file, not standard input', 2);

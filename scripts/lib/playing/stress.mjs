@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { clientWithout, stressArguments, isUrl } from '../base/arguments.mjs';
+import { clientWithout, stressArguments } from '../base/arguments.mjs';
 import { buildPair } from '../building/build.mjs';
 import { addressArguments, peekScenario } from './address.mjs';
 import { makeCertificate } from './certificate.mjs';
@@ -12,7 +12,8 @@ import { makeFolder, writeWholeFile } from '../base/file.mjs';
 import { printExact } from '../base/json.mjs';
 import { formatMetric, metricOf } from '../results/metrics.mjs';
 import { ON_WINDOWS, RESULTS, ROOT, SCRIPTS, makeRunId, shown } from '../base/paths.mjs';
-import { Program, runCommand, onInterrupt, run } from '../base/process.mjs';
+import { Failure, Program, runCommand, onInterrupt, run } from '../base/process.mjs';
+import { pushResult, readPush } from '../results/push.mjs';
 import { readResult } from '../results/result.mjs';
 import { programCall, programPath } from './server.mjs';
 import { parseThreshold, completeThresholds } from '../results/threshold.mjs';
@@ -41,6 +42,9 @@ writes client.json and server.json under results/<run>/ and prints the summary.
   --no-page              no HTML page
   --live                 serve the live page of the run on a free port and say where
                          (--listen HOST:PORT: there)
+  --push URL             POST the result to a service of metrics: http://127.0.0.1:4318
+                         (OpenTelemetry), http://127.0.0.1:8086 (InfluxDB); as scripts/export
+                         does, also with --format otlp|influx and --header 'NAME: VALUE'
   -H HOST [-p PORT]      test a server that is already running; nothing is started. A URL such as
                          redis://127.0.0.1:6379 means one, too
 
@@ -53,7 +57,8 @@ exit: the client's: 0 ok, 1 failed, 2 bad usage or scenario, 3 measurement inval
 
 function findScenario(name) {
   if (name === undefined) return path.join(ROOT, 'scenarios', 'echo.json');
-  if (isUrl(name)) return name;
+  // What was meant to be a URL is left for the client to complain of, as it was given.
+  if (/^[a-z][a-z0-9+]+:/i.test(name) && !fs.existsSync(name)) return name;
   const inTree = path.join(ROOT, 'scenarios', path.basename(name));
   // `lobby.json` finds scenarios/lobby.json; a wrong path is left for the client to complain of.
   return !fs.existsSync(name) && path.dirname(name) === '.' && fs.existsSync(inTree)
@@ -169,6 +174,7 @@ function harmed(folder) {
 
 async function main(argv) {
   const options = stressArguments(argv);
+  const push = options.pushed.push ? readPush(options.pushed) : null;
   options.windows ||= ON_WINDOWS;
   if (options.tls) options.client.push('--tls');
   const say = (text) => console.log(text);
@@ -203,7 +209,24 @@ async function main(argv) {
       fs.rmSync(folder, { recursive: true, force: true });
     }
   }
-  return fs.existsSync(folder) ? conclude(options, folder, served, played) : played.code;
+  if (!fs.existsSync(folder)) return played.code;
+  const code = await conclude(options, folder, served, played);
+  return push ? pushPlayed(push, folder, options.given['--quiet'], code) : code;
+}
+
+/** What was not taken fails a run that has succeeded. */
+async function pushPlayed(push, folder, quiet, code) {
+  const file = path.join(folder, 'client.json');
+  if (!fs.existsSync(file)) return code;
+  try {
+    const done = await pushResult(readResult(file), push);
+    if (!quiet) console.log(summaryLine('pushed', done.replace('pushed to ', '')));
+    return code;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    console.error(`scripts/stress: --push: ${error.message}`);
+    return code === 0 ? 1 : code;
+  }
 }
 
 /** What is said below the client's own summary. Returns the exit code. */
