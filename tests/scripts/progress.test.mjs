@@ -137,8 +137,9 @@ test('of tests that take from milliseconds to minutes the first do not decide', 
 });
 
 test('times in words', () => {
-  assert.deepEqual([-5, 0, 1, 59000, 89000, 95000, 3540000, 3600000, 4800000].map(formatLeft),
-    ['0 s', '0 s', '1 s', '59 s', '89 s', '2 min', '59 min', '1 h 0 min', '1 h 20 min']);
+  assert.deepEqual([-5, 0, 1, 59000, 89000, 95000, 3540000, 3600000, 4800000, 4e8,
+    4e12].map(formatLeft), ['0 s', '0 s', '1 s', '59 s', '89 s', '2 min', '59 min', '1 h 0 min',
+    '1 h 20 min', '4 days 15 h', '46,296 days 7 h']);
 });
 
 test('the line fits every width, and what does not fit is left out whole', () => {

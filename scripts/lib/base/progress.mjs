@@ -16,13 +16,15 @@ const WHAT_MIN = 8;
 /** Of the line: the last column stays empty, and the ^C that a terminal shows must fit, too. */
 const MARGIN = 4;
 
-/** "45 s", "12 min", "1 h 20 min". */
+/** "45 s", "12 min", "1 h 20 min", "4 days 3 h". */
 export function formatLeft(ms) {
   const seconds = Math.max(0, Math.ceil(ms / 1000));
   if (seconds < 90) return `${seconds} s`;
   const minutes = Math.round(seconds / 60);
   if (minutes < 60) return `${minutes} min`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${minutes % 60} min`;
+  return `${Math.floor(hours / 24).toLocaleString('en')} days ${hours % 24} h`;
 }
 
 /** What is left of a number of units. total: null while it is not known; each_ms: how long a unit
