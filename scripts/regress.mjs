@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { clientValues, commandLine, durationMs, MANY_RUNS_REFUSED,
   refuseServerConditions } from './lib/base/arguments.mjs';
-import { buildBaseline } from './lib/building/baseline.mjs';
+import { buildBaseline, findBaseline } from './lib/building/baseline.mjs';
 import { buildPair } from './lib/building/build.mjs';
 import { ALPHA, readEffect, PRIMARY } from './lib/judging/compare.mjs';
 import { furtherText, verdictMetrics, verdictSummary, verdictTable }
@@ -185,6 +185,7 @@ function warnOfRepeats({ repeats, scenarios, options, duet, untilSure }) {
 async function main(argv) {
   const given = readArguments(argv);
   const say = (text) => console.log(text);
+  if (given.baseline) await findBaseline(given.baseline); // before anything is built
   const env = await buildPair({ modules: true, say });
   const servers = given.baseline
     ? { a: { ownProgram: await buildBaseline(given.baseline, env, say) }, b: {} }

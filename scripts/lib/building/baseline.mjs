@@ -5,15 +5,20 @@ import path from 'node:path';
 import { BUILD, ON_WINDOWS, ROOT } from '../base/paths.mjs';
 import { Failure, run, runOk } from '../base/process.mjs';
 
-/** Builds the program of revision; returns its path. A second call finds it built. */
-export async function buildBaseline(revision, env, say, name = 'dummyserver') {
+/** The commit that a revision means; a Failure where there is none. */
+export async function findBaseline(revision) {
   if (ON_WINDOWS) {
     throw new Failure('--baseline builds on Linux only; on Windows give --a and --b', 2);
   }
   const parsed = await run('git', ['rev-parse', '--verify', '--end-of-options',
     `${revision}^{commit}`], { cwd: ROOT });
   if (parsed.code !== 0) throw new Failure(`--baseline ${revision}: no such revision`, 2);
-  const commit = parsed.stdout.trim();
+  return parsed.stdout.trim();
+}
+
+/** Builds the program of revision; returns its path. A second call finds it built. */
+export async function buildBaseline(revision, env, say, name = 'dummyserver') {
+  const commit = await findBaseline(revision);
   const folder = path.join(BUILD, 'baseline', commit.slice(0, 12));
   const program = path.join(folder, 'tree', name);
   if (fs.existsSync(program)) return program;
