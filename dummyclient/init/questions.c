@@ -9,15 +9,39 @@
 
 enum { QUESTIONS_CONNECTIONS_MAX = 1000000 };
 
+static void questions__refuse(struct questions *questions, const char *reason)
+{
+    fprintf(questions->out, "  %s\n", reason);
+}
+
+/* Has a line come whole? If not, its rest must not be the answer to the next question. */
+static bool questions__skip_rest(struct questions *questions, const char *answer)
+{
+    bool whole = strchr(answer, '\n') != NULL;
+    int letter = '\0';
+    while (!whole && (letter = fgetc(questions->in)) != '\n' && letter != EOF) {
+    }
+    return whole || (letter == EOF && strlen(answer) + 1 < QUESTIONS_ANSWER_BYTES_MAX);
+}
+
 /* A question: preset is what an empty answer means. False: there are no more answers. */
 static bool questions__ask(struct questions *questions, const char *question, const char *preset,
                            char answer[QUESTIONS_ANSWER_BYTES_MAX])
 {
-    fprintf(questions->out, "%s [%s]: ", question, preset);
-    fflush(questions->out);
-    if (fgets(answer, QUESTIONS_ANSWER_BYTES_MAX, questions->in) == NULL) {
-        fputc('\n', questions->out);
-        return false;
+    for (;;) {
+        fprintf(questions->out, "%s [%s]: ", question, preset);
+        fflush(questions->out);
+        if (fgets(answer, QUESTIONS_ANSWER_BYTES_MAX, questions->in) == NULL) {
+            fputc('\n', questions->out);
+            return false;
+        }
+        if (questions__skip_rest(questions, answer)) {
+            break;
+        }
+        char reason[64];
+        snprintf(reason, sizeof reason, "expected at most %d bytes, found more",
+                 QUESTIONS_ANSWER_BYTES_MAX - 2);
+        questions__refuse(questions, reason);
     }
     size_t bytes = strcspn(answer, "\r\n");
     while (bytes > 0 && answer[bytes - 1] == ' ') {
@@ -28,11 +52,6 @@ static bool questions__ask(struct questions *questions, const char *question, co
         snprintf(answer, QUESTIONS_ANSWER_BYTES_MAX, "%s", preset);
     }
     return true;
-}
-
-static void questions__refuse(struct questions *questions, const char *reason)
-{
-    fprintf(questions->out, "  %s\n", reason);
 }
 
 static bool questions__ask_kind(struct questions *questions)

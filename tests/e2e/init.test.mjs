@@ -140,10 +140,12 @@ test('a terminal is asked; what is not understood is asked again', { ...LIMIT,
     await program.wait(RUN_TIME_MS);
     return program;
   };
-  const asked = await ask(['9', '5', 'no:where:7', `127.0.0.1:${port}`, 'PING', 'many', '3', '0',
-    'max', 'mine.json']);
+  const long = 'x'.repeat(3000);
+  const asked = await ask(['9', '5', long, 'no:where:7', `127.0.0.1:${port}`, 'PING', 'many', '3',
+    '0', 'max', 'mine.json']);
   assert.equal(asked.exitCode, 0, said(asked));
   assert.match(asked.stdout, /expected a whole number from 1 to 6, found "9"/);
+  assert.equal(asked.stdout.match(/ {2}expected at most 2046 bytes, found more/g).length, 1);
   assert.match(asked.stdout, /expected an IPv6 address in brackets, as in \[::1\]:7777/);
   assert.match(asked.stdout, /expected a whole number from 1 to 1000000, found "many"/);
   assert.match(asked.stdout, /expected a rate above 0/);
