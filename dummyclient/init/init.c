@@ -15,7 +15,7 @@
 
 #define INIT_ABOUT "dummyclient init"
 
-enum init__mode { INIT_WRITE, INIT_HELP };
+enum init__mode { INIT_WRITE, INIT_HELP, INIT_LIST_OPTIONS };
 
 /* The command line. */
 struct init__options {
@@ -76,6 +76,8 @@ static const struct option_row INIT_ROWS[] = {
     {.help = "\nOther"},
     {"force", 0, NULL, OPTION_FLAG, AT(force),
      .help = "overwrite the file if it is there"},
+    {"list-options", 0, NULL, OPTION_ANSWER, AT(mode), .low = INIT_LIST_OPTIONS,
+     .help = "print the options as JSON, for completions and man pages"},
     {"help", 'h', NULL, OPTION_ANSWER, AT(mode), .low = INIT_HELP,
      .help = "print this"},
 };
@@ -346,6 +348,8 @@ int init_main(const char *program, int argc, char **argv)
     option_table_read(&INIT_TABLE, &options, argc, argv, &words, &mistakes);
     if (options.mode == INIT_HELP) {
         option_table_print_help(&INIT_TABLE, stdout);
+    } else if (options.mode == INIT_LIST_OPTIONS) {
+        code = option_table_print_json(&INIT_TABLE, stdout) ? EXIT_OK : EXIT_FAILED;
     } else {
         if (!words.unclear) {
             init__read_words(&options, &words, &mistakes);

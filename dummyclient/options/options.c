@@ -153,7 +153,8 @@ static const struct option_row OPTIONS_ROWS[] = {
      .help = "new connections per second in total"},
     {"connect-timeout", 0, "T", OPTION_DURATION, AT(connect_timeout_ns),
      .low = NS_PER_MS, .high = SCENARIO_CONNECT_TIMEOUT_NS_MAX,
-     .help = "how long one connect may take; default: 5s"},
+     .help = "how long one connect may take, and for how long a server may refuse\n"
+             "all of them, as one that is just being started; default: 5s"},
     {"rate", 'r', "N|max", OPTION_CALL, .set = options__rate,
      .help = "iterations per second in total (open loop); also 90/m; max: as\n"
              "many as the server answers (closed loop)"},
@@ -272,6 +273,8 @@ static const struct option_habit OPTIONS_HABITS[] = {
 };
 /* clang-format on */
 
+static const char *const OPTIONS_COMMANDS[] = {"init", NULL};
+
 static const struct option_table OPTIONS_TABLE = {
     .about = OPTIONS_ABOUT,
     .summary = "plays a scenario against a TCP server and measures it",
@@ -299,6 +302,7 @@ static const struct option_table OPTIONS_TABLE = {
         "invalid; 99 a threshold failed; 130 interrupted.",
     .rows = OPTIONS_ROWS,
     .rows_count = sizeof OPTIONS_ROWS / sizeof OPTIONS_ROWS[0],
+    .commands = OPTIONS_COMMANDS,
     .help_column = 30,
     .habits = OPTIONS_HABITS,
     .habits_count = sizeof OPTIONS_HABITS / sizeof OPTIONS_HABITS[0]};

@@ -26,6 +26,10 @@ static bool option__take_text(const struct option_row *row, const char **place, 
         error_set(error, "expected the name of a file, or - for standard output; found \"\"");
         return false;
     }
+    if (row->kind == OPTION_TEXT && value[0] == '\0') {
+        error_set(error, "expected %s, found \"\" (a variable that is not set?)", row->argument);
+        return false;
+    }
     if (row->kind == OPTION_NAME && !option_is_name(value, (size_t)row->high)) {
         error_set(error, "expected 1 to %" PRId64 " letters of a-z A-Z 0-9 - _ ., found \"%s\"",
                   row->high, value);
@@ -50,32 +54,36 @@ static bool option__take_integer(const struct option_row *row, void *place, cons
     return true;
 }
 
-static bool option__take_rate(double *rate_per_s, const char *value, struct error *error)
+static bool option__take_rate(double *place, const char *value, struct error *error)
 {
-    if (!units_rate_per_s(value, rate_per_s, error)) {
+    double rate_per_s;
+    if (!units_rate_per_s(value, &rate_per_s, error)) {
         return false;
     }
-    if (*rate_per_s <= 0) {
+    if (rate_per_s <= 0) {
         error_set(error, "expected a rate above 0, at most 1000000000/s, found \"%s\"", value);
         return false;
     }
+    *place = rate_per_s;
     return true;
 }
 
-static bool option__take_duration(const struct option_row *row, int64_t *duration_ns,
-                                  const char *value, struct error *error)
+static bool option__take_duration(const struct option_row *row, int64_t *place, const char *value,
+                                  struct error *error)
 {
     int64_t high_ns = row->high > 0 ? row->high : UNITS_DURATION_NS_MAX;
-    if (!units_duration_within_ns(value, high_ns, duration_ns, error)) {
+    int64_t duration_ns;
+    if (!units_duration_within_ns(value, high_ns, &duration_ns, error)) {
         return false;
     }
-    if (*duration_ns < row->low) {
+    if (duration_ns < row->low) {
         char low[UNITS_TEXT_BYTES_MAX];
         error_set(error, "expected a duration %s%s, found \"%s\"",
                   row->low > 1 ? "of at least " : "above 0",
                   row->low > 1 ? units_format_duration(row->low, low) : "", value);
         return false;
     }
+    *place = duration_ns;
     return true;
 }
 
@@ -393,6 +401,10 @@ bool option_table_print_json(const struct option_table *table, FILE *file)
     json_add_text(json, "summary", table->summary);
     json_add_text(json, "usage", table->usage);
     json_add_text(json, "notes", table->notes);
+    struct cJSON *commands = json_add_item(json, "commands", cJSON_CreateArray());
+    for (const char *const *word = table->commands; word != NULL && *word != NULL; word++) {
+        json_append_item(commands, cJSON_CreateString(*word));
+    }
     struct cJSON *options = json_add_item(json, "options", cJSON_CreateArray());
     for (size_t i = 0; i < table->rows_count; i++) {
         json_append_item(options, option__to_json(&table->rows[i]));

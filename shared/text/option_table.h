@@ -20,7 +20,7 @@ enum option_kind {
     OPTION_FLAG_OFF, /* the same: becomes false */
     OPTION_MODE,     /* int, takes no value: becomes low */
     OPTION_ANSWER,   /* the same, and nothing behind it is read */
-    OPTION_TEXT,     /* const char * */
+    OPTION_TEXT,     /* const char *: not empty */
     OPTION_FILE,     /* const char *: not empty */
     OPTION_NAME,     /* const char *: at most high letters that every file system takes */
     OPTION_LIST,     /* const char *[high]; may be repeated; uint32_t at count_place counts them */
@@ -77,7 +77,9 @@ struct option_table {
                             its items with ';' between them */
     const struct option_row *rows;
     size_t rows_count;
-    int help_column; /* where the descriptions begin */
+    const char *const *commands; /* words that begin a command line with a table of its own, which
+                                    says --list-options, too; NULL at the end; NULL: none */
+    int help_column;             /* where the descriptions begin */
     const struct option_habit *habits;
     size_t habits_count;
 };

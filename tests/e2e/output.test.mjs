@@ -191,7 +191,8 @@ test('what is printed to a closed standard output is not lost in silence', SKIP,
   const scenario = writeChatty(folderFor(t));
   for (const [name, ...args] of [['dummyclient', '--help'], ['dummyserver', '--help'],
     ['dummyserver', '--list-models'], ['dummyserver', '--list-options'],
-    ['dummyclient', '--list-options'], ['dummyclient', scenario, '--check']]) {
+    ['dummyclient', '--list-options'], ['dummyclient', 'init', '--list-options'],
+    ['dummyclient', scenario, '--check']]) {
     const { command } = programCall(name);
     const program = new Program('sh', ['-c', 'exec "$0" "$@" >&-', command, ...args]);
     await program.wait(RUN_TIME_MS);

@@ -44,8 +44,9 @@ before(async () => {
 });
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
 
-/** The long names of a program's options, as its own --help lists them. */
-const namesOf = (program) => [...run(path.join(PROGRAMS, program), ['--help']).stdout
+/** The long names of the options of a program, or of "PROGRAM COMMAND", as --help lists them. */
+const namesOf = (line) => [...run(path.join(PROGRAMS, line.split(' ')[0]),
+  [...line.split(' ').slice(1), '--help']).stdout
   .matchAll(/^ {2}(?:-\w,| {3}) (--[a-z-]+)/gm)].map(([, name]) => name);
 
 // ---- What is known of a command --------------------------------------------------------------
@@ -56,6 +57,14 @@ test('the table that a program prints is what its --help lists', LIMIT, () => {
     assert.ok(names.length > 10);
     assert.deepEqual(names, namesOf(name));
   }
+});
+
+test('so is the table of a word that begins another command line', LIMIT, () => {
+  const [init] = tables.dummyclient.commands;
+  assert.equal(init.program, 'dummyclient init');
+  assert.deepEqual(init.options.filter((one) => one.name).map((one) => `--${one.name}`),
+    namesOf('dummyclient init'));
+  assert.deepEqual(tables.dummyserver.commands, []);
 });
 
 test('a value is what its argument says', () => {
@@ -96,6 +105,10 @@ test('what a script says of its options is read', async () => {
   const known = commandOfUsage('export', await usageOf('export', exporter));
   assert.ok(words(known, 'format').includes('csv'));
   assert.equal(known.options.find((one) => one.name === 'out').letter, 'o');
+  const { regress } = scriptFiles();
+  const compared = commandOfUsage('regress', await usageOf('regress', regress));
+  assert.deepEqual(compared.options.find((one) => one.name === 'duet').value,
+    { kind: 'words', optional: true, words: [{ word: 'auto', meaning: null }] });
 });
 
 // ---- Manual pages ----------------------------------------------------------------------------
@@ -115,14 +128,18 @@ test('the manual pages are clean to mandoc and to groff', LIMIT, () => {
     for (const name of namesOf(program)) {
       assert.match(shown.stdout, new RegExp(`^ +(-\\w, )?${name}\\b`, 'm'), `${program} ${name}`);
     }
+    const [, init] = shown.stdout.split('\nDUMMYCLIENT INIT\n');
+    for (const name of program === 'dummyclient' ? namesOf('dummyclient init') : []) {
+      assert.match(init, new RegExp(`^ +(-\\w, )?${name}\\b`, 'm'), name);
+    }
     assert.match(shown.stdout, /EXIT STATUS\n +0 +(ok|served)/);
   }
 });
 
 test('nothing in a help text is a request of roff', () => {
   const table = { program: 'dummyserver', summary: 'a - b', usage: 'dummyserver [options]',
-    notes: 'Exit status: 0 ok; 1 not.', options: [{ name: 'x-y', letter: 'x', argument: 'F',
-      help: '.so /etc/passwd \\n \'quoted\' --x-y', choices: [] }] };
+    notes: 'Exit status: 0 ok; 1 not.', commands: [], options: [{ name: 'x-y', letter: 'x',
+      argument: 'F', help: '.so /etc/passwd \\n \'quoted\' --x-y', choices: [] }] };
   const page = manPage(table, { version: '1', date: '2020-01-02' });
   assert.match(page, /^\\&\.so \/etc\/passwd \\en 'quoted' \\-\\-x\\-y$/m);
   assert.match(page, /^\.TH DUMMYSERVER 1 2020-01-02 "Dummyload 1" "User Commands"$/m);
@@ -193,6 +210,23 @@ test('bash and fish offer every option, and no other', LIMIT, () => {
   assert.deepEqual(bashOffers(['dummyclient-mpi', '--openm']), ['--openmetrics']);
 });
 
+test('`dummyclient init` is offered first, and then its own options alone', LIMIT, () => {
+  const names = namesOf('dummyclient init');
+  for (const offers of [bashOffers, fishOffers]) {
+    assert.deepEqual(offers(['dummyclient', 'init', '--']).filter((word) => /^--/.test(word)),
+      [...names].sort());
+    assert.ok(offers(['dummyclient', '']).includes('init'));
+    assert.ok(!offers(['dummyclient', '-c', '5', 'in']).includes('init'));
+    assert.ok(!offers(['dummyclient', '--']).includes('--redis'));
+    assert.deepEqual(offers(['dummyclient', 'init', '--rat']), ['--rate']);
+  }
+  const lines = zshCompletes(['dummyclient ini', 'dummyclient init --redi',
+    'dummyclient --redi', 'dummyclient init --openm', 'dummyclient init note']);
+  assert.deepEqual(lines.map((line) => line.trimEnd()), ['dummyclient init',
+    'dummyclient init --redis', 'dummyclient --redi', 'dummyclient init --openm',
+    'dummyclient init notes.txt']);
+});
+
 test('zsh completes every option', LIMIT, () => {
   for (const program of ['dummyclient', 'dummyserver']) {
     const names = namesOf(program);
@@ -249,9 +283,9 @@ test('PowerShell is offered every option and word, in a file whose brackets are 
   }
   assert.deepEqual(open, []);
   for (const [name, table] of Object.entries(tables)) {
-    const { options } = commandOfTable(table);
+    const { options, commands } = commandOfTable(table);
     assert.match(text, new RegExp(`-CommandName .*'${name}'`));
-    for (const option of options) {
+    for (const option of [options, ...commands.map(({ command }) => command.options)].flat()) {
       assert.ok(text.includes(`'--${option.name} `), option.name);
       for (const { word } of option.value?.words ?? []) assert.ok(text.includes(`'${word} `), word);
     }
@@ -272,10 +306,13 @@ test('scripts/completions is read by each shell, and knows the scripts and the p
       const done = run(shell, [...args, '-n', at(`all.${shell}`)]);
       assert.equal(done.status, 0, done.stderr);
     }
-    const bash = run('bash', ['--norc', '-c', `source all.bash; COMP_WORDS=("$@")
+    const offered = (...words) => run('bash', ['--norc', '-c', `source all.bash; COMP_WORDS=("$@")
       COMP_CWORD=$(($# - 1)); line=$(complete -p "$1"); [[ $line =~ -F\\ ([^ ]+) ]]
-      "\${BASH_REMATCH[1]}"; echo "\${COMPREPLY[@]}"`, 'bash', 'scripts/export', '--format', '']);
-    assert.match(bash.stdout, /\bcsv\b/);
+      "\${BASH_REMATCH[1]}"; echo "\${COMPREPLY[@]}"`, 'bash', ...words]).stdout.trim().split(' ');
+    assert.ok(offered('scripts/export', '--format', '').includes('csv'));
+    assert.deepEqual(offered('scripts/regress', '--duet', 'a').sort(), ['auto']);
+    assert.ok(offered('scripts/regress', '--duet', '').includes('auto'));
+    assert.ok(offered('scripts/regress', '--duet', '--base').includes('--baseline'));
     fs.mkdirSync(at('scripts'), { recursive: true });
     fs.writeFileSync(at('scripts/setup'), '#!/bin/sh\n', { mode: 0o755 });
     const fish = run('fish', ['--no-config', '-c',

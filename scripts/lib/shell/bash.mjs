@@ -39,16 +39,27 @@ _dummyload_scenarios()
 }
 `;
 
-function functionOf({ name, options, others }, called) {
-  const id = `_dummyload_of_${name.replace(/\W/g, '_')}`;
+const idOf = (name) => `_dummyload_of_${name.replace(/\W/g, '_')}`;
+
+/** A word that begins another command line hands over to its function. */
+const handOver = ({ word, command }) => `
+    if [[ \${COMP_WORDS[1]} == ${word} && $COMP_CWORD -gt 1 ]]; then
+        ${idOf(command.name)}
+        return
+    fi`;
+
+const offerFirst = ({ word }) => `
+        [[ $COMP_CWORD -eq 1 && ${word} == "$word"* ]] && COMPREPLY+=(${word})`;
+
+function functionOf({ name, options, others, commands }) {
   const taking = options.filter(({ value }) => value !== null);
   const cases = taking.map((option) => `    ${spelled(option).join(' | ')})
         ${completion(option.value)}
-        return
+        ${option.value.optional ? '[[ $word && ${#COMPREPLY[@]} -gt 0 ]] && return' : 'return'}
         ;;
 `);
-  return `${id}()
-{
+  return `${commands.map(({ command }) => `${functionOf(command)}\n`).join('')}${idOf(name)}()
+{${commands.map(handOver).join('')}
     local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]}
     # --name=VALUE is three words.
     if [[ $word == '=' ]]; then
@@ -62,15 +73,18 @@ ${cases.join('')}    esac
     if [[ $word == -* ]]; then
         _dummyload_words ${quoted(options.flatMap(spelled))}
     else
+        local offered=("\${COMPREPLY[@]}")
+        COMPREPLY=()
         ${completion(others)}
+        COMPREPLY+=("\${offered[@]}")${commands.map(offerFirst).join('')}
     fi
+    return 0
 }
-complete -F ${id} ${called.join(' ')}
 `;
 }
 
 /** commands: [{ command, called: [how it may be called] }]. */
 export function bashCompletion(commands) {
-  return [HELPERS, ...commands.map(({ command, called }) => functionOf(command, called))]
-    .join('\n');
+  return [HELPERS, ...commands.map(({ command, called }) =>
+    `${functionOf(command)}complete -F ${idOf(command.name)} ${called.join(' ')}\n`)].join('\n');
 }

@@ -1,9 +1,11 @@
 // What a shell has to know of a command, from where it is written down: a program's own table of
 // options (--list-options), or what a script says for --help.
 //
-// A command: { name, options: [{ letter, name, argument, value, about }], others } with value and
-// others (the words that are no options) one of: null (none), { kind: 'any' }, { kind: 'file' },
-// { kind: 'folder' }, { kind: 'scenario' }, { kind: 'words', words: [{ word, meaning }] }.
+// A command: { name, options: [{ letter, name, argument, value, about }], others, commands } with
+// value and others (the words that are no options) one of: null (none), { kind: 'any' },
+// { kind: 'file' }, { kind: 'folder' }, { kind: 'scenario' }, { kind: 'words', words: [{ word,
+// meaning }], optional: may it be left out }. commands: [{ word, about, command }], of the lines
+// that begin with this word.
 
 import { Failure, runOk } from '../base/process.mjs';
 
@@ -34,18 +36,30 @@ export function commandOfTable(table) {
   const options = table.options.filter(({ name }) => name).map(
     ({ letter, name, argument, help, choices }) => ({ letter, name, argument,
       value: valueOf(argument, choices), about: firstWords(help) }));
-  const others = /SCENARIO/.test(table.usage) ? { kind: 'scenario' } : null;
-  return { name: table.program, options, others };
+  const [line] = table.usage.split('\n');
+  const others = /SCENARIO/.test(line) ? { kind: 'scenario' }
+    : /\[FILE\]/.test(line) ? { kind: 'file' } : null;
+  const commands = table.commands.map((one) => ({ word: one.program.split(' ').at(-1),
+    about: firstWords(one.summary), command: commandOfTable(one) }));
+  return { name: table.program, options, others, commands };
 }
 
-/** A program's table, from the program. call: { command, args, env } before its own arguments. */
+function parsed(command, text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Failure(`${command} --list-options: this is no JSON: ${text.slice(0, 80)}`);
+  }
+}
+
+/** A program's table, from the program, with those of its commands. call: { command, args, env }
+ *  before its own arguments. */
 export async function readTable({ command, args, env }) {
   const program = await runOk(command, [...args, '--list-options'], { env, time_ms: 180000 });
-  try {
-    return JSON.parse(program.stdout);
-  } catch {
-    throw new Failure(`${command} --list-options: this is no JSON: ${program.stdout.slice(0, 80)}`);
-  }
+  const table = parsed(command, program.stdout);
+  const commands = await Promise.all(table.commands.map((word) =>
+    readTable({ command, args: [...args, word], env })));
+  return { ...table, commands };
 }
 
 // "-o, --out FILE" and its like; what is quoted has blanks in it.
@@ -73,14 +87,15 @@ function headOf(line) {
   return /^ +-/.test(line) ? line.replace(/^( +-.*?) {2,}[^- ].*$/, '$1') : '';
 }
 
-/** Of an option that a text names several times, perhaps each time with another of its words. */
-function valueOfAll(given) {
+/** Of an option that a text names several times, perhaps each time with another of its words;
+ *  alone: once without any. */
+function valueOfAll(given, alone) {
   const values = given.map((argument) => valueOf(argument));
-  const several = new Set(given.filter((argument) => /^[a-z]+$/.test(argument))).size > 1;
+  const several = new Set(given.filter((argument) => /^[a-z]+$/.test(argument))).size > !alone;
   const words = values.flatMap((value, i) => (value.kind === 'words' ? value.words
     : several ? [{ word: given[i], meaning: null }] : []));
   if (!words.length) return values[0] ?? null;
-  return { kind: 'words', words: words.filter(({ word }, i) =>
+  return { kind: 'words', optional: alone, words: words.filter(({ word }, i) =>
     words.findIndex((other) => other.word === word) === i) };
 }
 
@@ -93,8 +108,9 @@ export function commandOfUsage(name, usage, programs = [], refused = {}) {
     const head = headOf(line);
     const about = /^ +-/.test(line) ? firstWords(line.slice(head.length)) : '';
     for (const [, letter = null, long, given] of head.matchAll(OPTION)) {
-      const known = found.get(long) ?? { letter, given: [], about };
+      const known = found.get(long) ?? { letter, given: [], alone: false, about };
       if (given) known.given.push(given.replace(/\]$/, ''));
+      else known.alone ||= /^ +-/.test(line);
       found.set(long, { ...known, about: known.about || about });
     }
   }
@@ -102,8 +118,8 @@ export function commandOfUsage(name, usage, programs = [], refused = {}) {
     programs.find((one) => one.name === program)?.options ?? []);
   const more = /\[options of (dummyclient|the client)\]/.test(usage)
     ? client.filter((option) => !refused[`--${option.name}`]) : [];
-  const own = [...found].map(([long, { letter, given, about }]) => {
-    const value = valueOfAll(given);
+  const own = [...found].map(([long, { letter, given, alone, about }]) => {
+    const value = valueOfAll(given, alone);
     // A handler, a model or a framing is the server's.
     const theirs = value?.kind === 'any' && server.find((other) => other.name === long &&
       other.value?.kind === 'words');
@@ -115,5 +131,5 @@ export function commandOfUsage(name, usage, programs = [], refused = {}) {
     about: 'print what it does' };
   const options = [...own, ...more, help].filter((one, i, all) =>
     all.findIndex((other) => other.name === one.name) === i);
-  return { name, options, others: othersOf(usage) };
+  return { name, options, others: othersOf(usage), commands: [] };
 }

@@ -89,21 +89,25 @@ const exitText = (text) => text.replace(/^Exit status: /, '').replace(/\.$/, '')
     return `.TP\n.B ${code}\n${sentences(meaning)}`;
   }).join('\n');
 
+const synopsisOf = (table) => table.usage.split('\n\n')[0].split('\n').map((line) =>
+  line.trim().split(' ').map((word, i) => (i < table.program.split(' ').length ? bold(word)
+    : word.replace(/[A-Za-z]+/g, (letters) => `\\fI${letters}\\fR`))).join(' ')).join('\n.br\n');
+
+/** What a word that begins another command line does, and its options. */
+const commandText = (table) => [`.SH ${table.program.toUpperCase()}`, synopsisOf(table), '.PP',
+  `${sentences(`It ${table.summary}.`)}`, ...table.options.map(optionText)].join('\n');
+
 /** The page. date: as YYYY-MM-DD. */
 export function manPage(table, { version, date }) {
   const { description, examples, also } = PAGES[table.program];
   const notes = table.notes.split('\n\n');
   const exit = notes.find((note) => note.startsWith('Exit status: '));
-  const [usage] = table.usage.split('\n\n');
-  const synopsis = usage.split('\n').map((line) => line.trim().split(' ').map((word, i) => (
-    i === 0 ? bold(word) : word.replace(/[A-Za-z]+/g, (letters) => `\\fI${letters}\\fR`)))
-    .join(' ')).join('\n.br\n');
   return `${[
     `.TH ${table.program.toUpperCase()} 1 ${date} "Dummyload ${version}" "User Commands"`,
     '.SH NAME', `${table.program} \\- ${roff(table.summary)}`,
-    '.SH SYNOPSIS', synopsis,
+    '.SH SYNOPSIS', synopsisOf(table),
     '.SH DESCRIPTION', description.map(sentences).join('\n.PP\n'),
-    '.SH OPTIONS', ...table.options.map(optionText),
+    '.SH OPTIONS', ...table.options.map(optionText), ...table.commands.map(commandText),
     '.SH NOTES', notes.filter((note) => note !== exit).map(sentences).join('\n.PP\n'),
     '.SH EXIT STATUS', exitText(exit),
     '.SH EXAMPLES', ...examples.map(([line, what]) =>

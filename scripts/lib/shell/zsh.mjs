@@ -20,7 +20,8 @@ function action(value) {
 
 function specOf({ letter, name, argument, value, about }) {
   const rest = value === null ? ''
-    : `:${inBrackets(argument.replace(/[[\]'{}]/g, ''))}:${action(value)}`;
+    : `${value.optional ? '::' : ':'}${inBrackets(argument.replace(/[[\]'{}]/g, ''))}:${
+      action(value)}`;
   const sign = value === null ? '' : '=';
   const names = letter ? `'*'{-${letter}${value === null ? '' : '+'},--${name}${sign}}`
     : `'*--${name}${sign}'`;
@@ -29,11 +30,22 @@ function specOf({ letter, name, argument, value, about }) {
 
 const idOf = (name) => `_${name.replace(/\W/g, '_')}`;
 
-function functionOf({ name, options, others }) {
-  const words = others ? ` \\\n        '*:${others.kind === 'scenario' ? 'scenario' : 'argument'}:${
-    action(others)}'` : '';
-  return `${idOf(name)}()
-{
+const handOver = ({ word, command }) => `
+    if (( CURRENT > 2 )) && [[ $words[2] == ${word} ]]; then
+        shift words
+        (( CURRENT-- ))
+        ${idOf(command.name)}
+        return
+    fi`;
+
+function functionOf({ name, options, others, commands }) {
+  const of = others?.kind === 'scenario' ? 'scenario' : 'argument';
+  const first = commands.length ? ` \\\n        '1: :_alternative "commands:command:((${
+    commands.map(({ word, about }) => `${word}\\:${plain(about.replace(/["\\$`: ]/g, '\\$&'))}`)
+      .join(' ')}))" "words:${of}:${action(others).replace(/"/g, '\\"')}"'` : '';
+  const words = others ? `${first} \\\n        '*:${of}:${action(others)}'` : '';
+  return `${commands.map(({ command }) => `${functionOf(command)}\n`).join('')}${idOf(name)}()
+{${commands.map(handOver).join('')}
     _arguments -s -S : \\
 ${options.map(specOf).join(' \\\n')}${words}
 }
