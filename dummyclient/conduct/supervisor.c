@@ -1,5 +1,6 @@
 #include "conduct/supervisor.h"
 
+#include "conduct/connecting.h"
 #include "conduct/early_stop.h"
 #include "conduct/keys.h"
 #include "conduct/steer.h"
@@ -51,9 +52,7 @@ struct supervisor {
     uint32_t marks_shown;
     uint32_t stops_seen;
     int64_t clock_offset_ns;
-    uint32_t settled; /* while connecting: the gauges of the last progress, */
-    uint32_t queued;
-    int64_t settled_ns; /* and its time */
+    struct connecting connecting;
     struct early_stop early_stop;
     int64_t ticked_ns; /* the last tick */
 };
@@ -181,36 +180,26 @@ static bool supervisor__stands_apart(const struct supervisor *supervisor)
     return false;
 }
 
-/* Has no connection become ready, or begun to connect, for longer than that may take? So the wait
- * ends in any case, but not before every connection has had the time that its steps may take. */
-static bool supervisor__is_overdue(struct supervisor *supervisor, int64_t now_ns)
-{
-    const struct plan *plan = supervisor->plan;
-    const uint32_t *gauges = supervisor->view->gauges;
-    double connect_rate_per_s = plan->scenario->load.connect_rate_per_s;
-    if (gauges[LIVE_SETTLED] != supervisor->settled || gauges[LIVE_QUEUED] != supervisor->queued) {
-        supervisor->settled = gauges[LIVE_SETTLED];
-        supervisor->queued = gauges[LIVE_QUEUED];
-        supervisor->settled_ns = now_ns;
-    }
-    int64_t gap_ns = connect_rate_per_s > 0 ? plan_connect_offset_ns(plan, plan->sides) : 0;
-    return now_ns - supervisor->settled_ns > plan_ready_within_ns(plan) + gap_ns;
-}
-
 /* Before t0: begins the load when all connections that can become ready are. */
 static void supervisor__watch_connecting(struct supervisor *supervisor, int64_t now_ns)
 {
     const struct live_view *view = supervisor->view;
     uint32_t connections = supervisor->plan->connections_at_start;
-    bool settled = view->gauges[LIVE_SETTLED] >= connections;
-    if (!supervisor__is_overdue(supervisor, now_ns) && !settled) {
+    struct error notice = {""};
+    switch (connecting_look(&supervisor->connecting, view, now_ns, &notice)) {
+    case CONNECTING_WAITS:
+        if (notice.text[0] != '\0' && !supervisor->plan->options->quiet) {
+            console_print(&supervisor->console, notice.text);
+        }
         return;
-    }
-    uint64_t attempted = view->counters.totals[TOTAL_CONNECTS_ATTEMPTED];
-    if (attempted > 0 && view->counters.totals[TOTAL_CONNECTS_OK] == 0) {
+    case CONNECTING_FAILED:
         supervisor__stop(supervisor, RUN_NOT_CONNECTED, 0);
-    } else if (connections > 0 &&
-               view->gauges[LIVE_STALLED] + view->gauges[LIVE_FINISHED] >= connections) {
+        return;
+    case CONNECTING_OVER:
+        break;
+    }
+    if (connections > 0 &&
+        view->gauges[LIVE_STALLED] + view->gauges[LIVE_FINISHED] >= connections) {
         supervisor__stop(supervisor, supervisor__reason_of_end(supervisor), 0);
     } else if (supervisor__stands_apart(supervisor) && supervisor->plan->options->strict) {
         supervisor__stop(supervisor, RUN_RANK_APART, 0);
@@ -726,7 +715,8 @@ static bool supervisor__open(struct supervisor *supervisor, struct error *error)
         trace_output_begin(supervisor->trace, run->origin_ns);
     }
     supervisor->control.run_clock_offset_ns = fleet_clock_offset_ns(supervisor->fleet);
-    supervisor->settled_ns = run->origin_ns;
+    supervisor->connecting = (struct connecting){
+        .plan = plan, .origin_ns = run->origin_ns, .progress_ns = run->origin_ns};
     if (!histogram_open(&run->tick_lag, 3, error)) {
         return false;
     }

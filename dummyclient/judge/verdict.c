@@ -1,5 +1,6 @@
 #include "judge/verdict.h"
 
+#include "conduct/connecting.h"
 #include "conduct/hosts.h"
 #include "core/clock.h"
 #include "text/units.h"
@@ -36,7 +37,7 @@ static ERROR_PRINTF(2, 3) void verdict__failed(struct verdict *verdict, const ch
     va_list arguments;
     va_start(arguments, format);
     if (verdict->failures_count < VERDICT_FAILURES_MAX) {
-        vsnprintf(verdict->failures[verdict->failures_count++], VERDICT_REASON_BYTES_MAX, format,
+        vsnprintf(verdict->failures[verdict->failures_count++], VERDICT_FAILURE_BYTES_MAX, format,
                   arguments);
     }
     va_end(arguments);
@@ -254,33 +255,6 @@ static void verdict__judge_validity(struct verdict *verdict, const struct plan *
     }
 }
 
-/* "could not connect to 127.0.0.1:7777: refused (is the server running?)" */
-static void verdict__not_connected(struct verdict *verdict, const struct plan *plan,
-                                   const struct run *run)
-{
-    static const struct {
-        enum error_kind kind;
-        const char *text;
-    } CAUSES[] = {{ERROR_KIND_CONNECT_REFUSED, "refused (is the server running?)"},
-                  {ERROR_KIND_CONNECT_TIMEOUT, "no answer in time (is the address right?)"},
-                  {ERROR_KIND_CONNECT_UNREACHABLE, "not reachable from this machine"},
-                  {ERROR_KIND_LOCAL_LIMIT, "this machine has no descriptors or ports left"},
-                  {ERROR_KIND_CONNECT_OTHER, "the system would not"}};
-    const uint64_t *errors = run->figures.counters.errors;
-    size_t most = 0;
-    for (size_t i = 1; i < sizeof(CAUSES) / sizeof(CAUSES[0]); i++) {
-        if (errors[CAUSES[i].kind] > errors[CAUSES[most].kind]) {
-            most = i;
-        }
-    }
-    bool any = errors[CAUSES[most].kind] > 0;
-    char target[PLAN_TARGET_BYTES_MAX];
-    verdict__failed(verdict, "could not connect to %s%s: %s",
-                    plan_target_text(&plan->targets[0], target),
-                    plan->targets_count > 1 ? " and the other targets" : "",
-                    any ? CAUSES[most].text : "no answer in time (is the address right?)");
-}
-
 static bool verdict__has_threshold_on(const struct plan *plan, enum error_kind kind)
 {
     for (uint32_t i = 0; i < plan->thresholds_count; i++) {
@@ -340,6 +314,14 @@ static void verdict__judge_answers(struct verdict *verdict, const struct run *ru
     }
 }
 
+static void verdict__not_connected(struct verdict *verdict, const struct plan *plan,
+                                   const struct run *run)
+{
+    struct error error;
+    connecting_explain(plan, &run->figures.counters, &run->figures, &error);
+    verdict__failed(verdict, "%s", error.text);
+}
+
 /* Every connection has ended before the run did. */
 static void verdict__all_gone(struct verdict *verdict, const struct plan *plan,
                               const struct run *run, double passed_s)
@@ -362,10 +344,11 @@ static void verdict__all_gone(struct verdict *verdict, const struct plan *plan,
                         "(does it take these logins?)",
                         passed_s);
     } else {
-        verdict__failed(verdict,
-                        "every connection had ended after %.1f s: stopped early (did the server "
-                        "die?)",
-                        passed_s);
+        verdict__failed(verdict, "every connection had ended after %.1f s: stopped early (%s?)",
+                        passed_s,
+                        errors[ERROR_KIND_FRAME_ERROR] >= plan->connections
+                            ? "does the server speak another protocol"
+                            : "did the server die");
     }
 }
 

@@ -12,7 +12,8 @@
 enum {
     VERDICT_REASONS_MAX = HOSTS_REASONS_MAX,
     VERDICT_REASON_BYTES_MAX = HOSTS_REASON_BYTES_MAX,
-    VERDICT_FAILURES_MAX = 8
+    VERDICT_FAILURES_MAX = 8,
+    VERDICT_FAILURE_BYTES_MAX = 768
 };
 
 enum exit_code {
@@ -29,7 +30,7 @@ struct verdict {
     char reasons[VERDICT_REASONS_MAX][VERDICT_REASON_BYTES_MAX]; /* why it is not valid */
     uint32_t reasons_count;
     const char *limited_by; /* "client", "server_or_connections", or NULL */
-    char failures[VERDICT_FAILURES_MAX][VERDICT_REASON_BYTES_MAX]; /* why the run failed */
+    char failures[VERDICT_FAILURES_MAX][VERDICT_FAILURE_BYTES_MAX]; /* why the run failed */
     uint32_t failures_count;
     struct threshold_verdict thresholds[SCENARIO_THRESHOLDS_MAX + OPTIONS_THRESHOLDS_MAX];
     uint32_t thresholds_count;

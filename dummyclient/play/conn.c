@@ -121,6 +121,14 @@ void conn_observe(struct conn *conn)
     }
 }
 
+void conn_tell(struct conn *conn, void (*event)(struct vm *vm, int64_t now_ns))
+{
+    struct conn_group *group = conn->group;
+    group->gauges[LIVE_FAILED] -= vm_has_failed(conn->vm);
+    event(conn->vm, group->now_ns);
+    group->gauges[LIVE_FAILED] += vm_has_failed(conn->vm);
+}
+
 static void conn__connect(struct conn *conn)
 {
     struct conn_group *group = conn->group;
@@ -128,7 +136,7 @@ static void conn__connect(struct conn *conn)
     const struct net_address *local;
     if (!conn_find_remote(conn, &remote, &local)) {
         conn_set_link(conn, CONN_CLOSED, TIME_NEVER_NS);
-        vm_on_redirect_refused(conn->vm, group->now_ns);
+        conn_tell(conn, vm_on_redirect_refused);
         return;
     }
     conn->socket = (struct cport_socket){.handle = CPORT_HANDLE_NONE};
@@ -382,7 +390,7 @@ void conn_hand_over(struct conn *conn)
     conn_set_link(conn, CONN_OPEN, TIME_NEVER_NS);
     conn_receive(conn);
     conn_observe(conn);
-    vm_on_connected(conn->vm, conn->group->now_ns);
+    conn_tell(conn, vm_on_connected);
     conn_pump(conn);
 }
 

@@ -304,7 +304,7 @@ static void conn__settle(struct conn *conn)
         conn_close_codec(conn);
     }
     if (conn->link == CONN_REJECTING) {
-        vm_on_connect_failed(conn->vm, now_ns);
+        conn_tell(conn, vm_on_connect_failed);
     } else {
         bool rest = conn__has_rest(conn);
         bool expected = vm_on_closed(conn->vm, now_ns);
@@ -322,12 +322,11 @@ static void conn__settle(struct conn *conn)
 
 void conn_on_closed(struct conn *conn)
 {
-    struct conn_group *group = conn->group;
     must(conn->link == CONN_CLOSING || conn->link == CONN_DROPPING || conn->link == CONN_REJECTING);
     must(conn->sending != CONN_SEND_BUSY && conn->sending != CONN_SEND_FIN);
     conn_observe(conn);
     if (conn->link == CONN_DROPPING) {
-        vm_on_connect_failed(conn->vm, group->now_ns);
+        conn_tell(conn, vm_on_connect_failed);
     } else {
         conn__settle(conn);
     }

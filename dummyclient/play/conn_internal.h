@@ -183,12 +183,13 @@ static inline bool conn_plays(const struct conn *conn)
 
 /* --- conn.c */
 
-/* Every change of state or link goes through these; must() stops at a change of state that the
- * table does not have. */
+/* Every change of state or link; must() stops at a change of state that the table has not. */
 void conn_set_state(struct conn *conn, enum conn_state state);
 void conn_set_link(struct conn *conn, enum conn_link link, int64_t deadline_ns);
 /* Plays the vm on until it waits for something. */
 void conn_pump(struct conn *conn);
+/* Tells the vm what has come of its try to connect, and counts whether it has failed. */
+void conn_tell(struct conn *conn, void (*event)(struct vm *vm, int64_t now_ns));
 /* Sets the connection whose vm is about to call the recorder. */
 void conn_observe(struct conn *conn);
 /* The link has ended: for good, or until the plan wants the connection again. */
@@ -226,8 +227,7 @@ void conn_end(struct conn *conn);
 void conn_end_in_turn(struct conn *conn);
 /* Closes immediately because of an error, which is counted. The peer sees a reset. */
 void conn_break(struct conn *conn, enum error_kind error);
-/* Closes immediately because the scenario or the run wants it: listed, so that both sides can be
- * matched, but no error. */
+/* Closes immediately, by the scenario's or the run's wish: listed for both sides, no error. */
 void conn_reset(struct conn *conn);
 /* Gives up a connect. */
 void conn_drop(struct conn *conn);

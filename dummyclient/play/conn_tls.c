@@ -63,6 +63,13 @@ static enum error_kind conn_tls__error(const struct conn *conn)
     return begins ? ERROR_KIND_TLS_HANDSHAKE : ERROR_KIND_FRAME_ERROR;
 }
 
+/* Would the same server say the same again? An end, or a silence, may be a server's that is just
+ * being started. */
+static bool conn_tls__lasts(enum tls_fault fault)
+{
+    return fault != TLS_FAULT_TRUNCATED && fault != TLS_FAULT_TIMEOUT && fault != TLS_FAULT_MEMORY;
+}
+
 /* Keeps the reason. The error is counted when the connection is broken. */
 static void conn_tls__note(struct conn *conn, enum tls_fault fault, const char *found)
 {
@@ -70,6 +77,7 @@ static void conn_tls__note(struct conn *conn, enum tls_fault fault, const char *
     enum error_kind kind = conn_tls__error(conn);
     bool begins = kind == ERROR_KIND_TLS_HANDSHAKE;
     conn_observe(conn);
+    conn->group->gauges[LIVE_HOPELESS] += begins && conn_tls__lasts(fault);
     tls_stats_count_failure(&recorder->figures.tls, fault);
     recorder_explain(recorder, EVIDENCE_TLS, kind, conn->number,
                      begins ? "the end of the TLS handshake" : "TLS", found,

@@ -29,30 +29,42 @@ struct url__parts {
     const char *path; /* the rest, from its slash or question mark on */
 };
 
-static bool url__find_scheme(struct url__parts *parts, const char *url, struct starter *starter,
-                             struct error *error)
+/* The kind of server that has it; tls: 1, or 0 without. NULL: none has. */
+static const struct starter_kind *url__kind(const char *scheme, size_t bytes, int *tls)
 {
-    const char *schemes[URL_SCHEMES_MAX];
-    size_t count = 0;
-    size_t bytes = (size_t)(strstr(url, "://") - url);
-    snprintf(parts->scheme, sizeof parts->scheme, "%.*s",
-             bytes < sizeof parts->scheme ? (int)bytes : 0, url);
-    for (size_t i = 0; parts->scheme[i] != '\0'; i++) {
-        parts->scheme[i] = (char)tolower((unsigned char)parts->scheme[i]);
-    }
     for (int i = 0; STARTER_KINDS[i] != NULL; i++) {
-        for (int tls = 0; tls < STARTER_SCHEMES && STARTER_KINDS[i]->schemes[tls] != NULL; tls++) {
-            schemes[count++] = STARTER_KINDS[i]->schemes[tls];
-            if (strcmp(parts->scheme, schemes[count - 1]) == 0) {
-                starter_set_defaults(starter, STARTER_KINDS[i]);
-                starter->tls = tls > 0;
-                starter->port = starter->kind->ports[tls];
-                return true;
+        const char *const *schemes = STARTER_KINDS[i]->schemes;
+        for (*tls = 0; *tls < STARTER_SCHEMES && schemes[*tls] != NULL; (*tls)++) {
+            size_t at = 0;
+            while (at < bytes && tolower((unsigned char)scheme[at]) == schemes[*tls][at]) {
+                at++;
+            }
+            if (at == bytes && schemes[*tls][at] == '\0') {
+                return STARTER_KINDS[i];
             }
         }
     }
-    const char *near = suggest_nearest(parts->scheme, schemes, count);
+    return NULL;
+}
+
+bool url_is_scheme(const char *word, size_t bytes)
+{
+    int tls;
+    return url__kind(word, bytes, &tls) != NULL;
+}
+
+static void url__explain_scheme(const char *url, size_t bytes, struct error *error)
+{
+    const char *schemes[URL_SCHEMES_MAX];
+    size_t count = 0;
     char names[128] = "";
+    char scheme[URL_SCHEME_BYTES_MAX];
+    snprintf(scheme, sizeof scheme, "%.*s", bytes < sizeof scheme ? (int)bytes : 0, url);
+    for (int i = 0; STARTER_KINDS[i] != NULL; i++) {
+        for (int tls = 0; tls < STARTER_SCHEMES && STARTER_KINDS[i]->schemes[tls] != NULL; tls++) {
+            schemes[count++] = STARTER_KINDS[i]->schemes[tls];
+        }
+    }
     for (size_t i = 0; i < count; i++) {
         size_t used = strlen(names);
         snprintf(names + used, sizeof names - used, "%s%s",
@@ -61,10 +73,27 @@ static bool url__find_scheme(struct url__parts *parts, const char *url, struct s
                                  : " or ",
                  schemes[i]);
     }
+    const char *near = suggest_nearest(scheme, schemes, count);
     error_set(error, "expected a URL of %s, found \"%.*s\"%s%s%s", names, (int)bytes, url,
               near != NULL ? "; did you mean " : "", near != NULL ? near : "",
               near != NULL ? "?" : "");
-    return false;
+}
+
+static bool url__find_scheme(struct url__parts *parts, const char *url, struct starter *starter,
+                             struct error *error)
+{
+    size_t bytes = (size_t)(strstr(url, "://") - url);
+    int tls;
+    const struct starter_kind *kind = url__kind(url, bytes, &tls);
+    if (kind == NULL) {
+        url__explain_scheme(url, bytes, error);
+        return false;
+    }
+    snprintf(parts->scheme, sizeof parts->scheme, "%s", kind->schemes[tls]);
+    starter_set_defaults(starter, kind);
+    starter->tls = tls > 0;
+    starter->port = kind->ports[tls];
+    return true;
 }
 
 /* HOST, HOST:PORT, [V6], [V6]:PORT between the slashes and the path. */
@@ -202,6 +231,14 @@ bool url_read(const char *url, struct starter *starter, struct error *error)
     return url__find_scheme(&parts, url, starter, error) && url__check_letters(url, error) &&
            url__split(&parts, strstr(url, "://") + 3, error) &&
            url__read_address(&parts, starter, error) && url__read_path(&parts, starter, error);
+}
+
+const char *url_plain_scheme(const char *url)
+{
+    int tls = 0;
+    const struct starter_kind *kind =
+        url_is(url) ? url__kind(url, (size_t)(strstr(url, "://") - url), &tls) : NULL;
+    return kind != NULL && tls > 0 ? kind->schemes[0] : NULL;
 }
 
 bool url_read_address(const char *text, struct starter *starter, struct error *error)

@@ -408,6 +408,11 @@ void vm_on_connect_failed(struct vm *vm, int64_t now_ns)
     }
 }
 
+bool vm_has_failed(const struct vm *vm)
+{
+    return vm->tries > 0;
+}
+
 void vm_on_redirect_refused(struct vm *vm, int64_t now_ns)
 {
     if (vm->link == VM_LINK_CONNECTING) {

@@ -196,6 +196,8 @@ void vm_on_connected(struct vm *vm, int64_t now_ns);
 /* Refused, unreachable, too late. By on_disconnect: VM_ACTION_FINISHED, or VM_ACTION_CONNECT with a
  * growing not_before_ns. */
 void vm_on_connect_failed(struct vm *vm, int64_t now_ns);
+/* Has that been the last try to connect? */
+bool vm_has_failed(const struct vm *vm);
 /* The clock, read right before the system call that carries the oldest messages not yet stamped:
  * stamps the first messages_count of them (UINT32_MAX: all). A request's deadline counts from
  * here, and a message that comes before it is not its reply. A `send` step is done when its message

@@ -420,8 +420,8 @@ for (const [what, answer, words] of HANDSHAKES) {
     const port = await startWrong(t, answer);
     const { program, result } = await play(t, port, waiting(false));
     assert.deepEqual(errorsOf(result), { codec_handshake: 2 }, said(program));
-    assert.match(program.stdout, words);
-    assert.notEqual(program.exitCode, 0);
+    assert.match(program.stderr, words);
+    assert.equal(program.exitCode, 1, said(program));
   });
 }
 
@@ -429,7 +429,7 @@ test('a handshake that stops half-way is over in time', LIMIT, async (t) => {
   const port = await startWrong(t, () => 'HTTP/1.1 101 Switching Proto');
   const { program, result } = await play(t, port, waiting(false), '--connect-timeout', '500ms');
   assert.deepEqual(errorsOf(result), { codec_handshake: 2 }, said(program));
-  assert.match(program.stdout, /nothing more within connect_timeout/);
+  assert.match(program.stderr, /nothing more within connect_timeout/);
 });
 
 const FRAMES = [
