@@ -163,6 +163,25 @@ static void metric__normalise(const char *name, char *text, size_t bytes)
     }
 }
 
+/* "p99", "latency.p99" and "latency.resp.p99" are parts of "latency.response.p99": the first that
+ * begins as what is before the last dot, and ends as what is behind it. */
+static const char *metric__find_whole(const char *name, const char *const *words, size_t count)
+{
+    const char *dot = strrchr(name, '.');
+    const char *last = dot == NULL ? name : dot + 1;
+    size_t first_bytes = dot == NULL ? 0 : (size_t)(dot - name);
+    size_t last_bytes = strlen(last);
+    for (size_t i = 0; i < count; i++) {
+        size_t bytes = strlen(words[i]);
+        if (last_bytes > 0 && bytes > last_bytes && words[i][bytes - last_bytes - 1] == '.' &&
+            strcmp(words[i] + bytes - last_bytes, last) == 0 &&
+            strncmp(words[i], name, first_bytes) == 0) {
+            return words[i];
+        }
+    }
+    return NULL;
+}
+
 /* name: the end of whole, behind the scope. */
 static bool metric__find_in(const char *name, enum metric_scope scope, uint32_t index,
                             struct metric *metric, const char *whole, struct error *error)
@@ -181,6 +200,7 @@ static bool metric__find_in(const char *name, enum metric_scope scope, uint32_t 
         }
     }
     const char *nearest = suggest_nearest(text, words, list.count);
+    nearest = nearest != NULL ? nearest : metric__find_whole(text, words, list.count);
     if (nearest != NULL) {
         error_set(error, "\"%s\" is not a metric; did you mean %.*s%s?", whole,
                   (int)(strlen(whole) - strlen(name)), whole, nearest);

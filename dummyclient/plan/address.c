@@ -82,6 +82,13 @@ static bool plan__split_target(const char *text, char *host, size_t bytes, uint1
         from++;
         host_bytes -= 2;
     }
+    if (strstr(text, "://") != NULL) {
+        error_set(error,
+                  "expected HOST:PORT, found a URL, \"%s\": that is given in the place of a "
+                  "scenario",
+                  text);
+        return false;
+    }
     if (colon == NULL || host_bytes == 0 || host_bytes >= bytes ||
         !units_integer(colon + 1, 1, 65535, &number, NULL)) {
         error_set(error, "expected HOST:PORT, found \"%s\"", text);

@@ -4,10 +4,13 @@
 #include "files/standard_input.h"
 #include "starter/url.h"
 #include "text/mistakes.h"
+#include "text/suggest.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { SOURCE_ABOUT_BYTES_MAX = 300 };
 
 /* What an option says about a load that is made. */
 static void source__set_load(struct starter *starter, const struct options *options)
@@ -59,6 +62,33 @@ static bool source__is_address(const char *path)
     return port > 2 && port < bytes && path[port - 1] == ':' && !file_exists(path);
 }
 
+/* Neither a file nor called like one: what was meant? */
+static void source__explain_word(const char *word, struct error *error)
+{
+    static const char *const COMMANDS[] = {"init"};
+    size_t bytes = strcspn(word, ":/");
+    const char *rest = word + bytes + strspn(word + bytes, ":/");
+    if (bytes > 0 && url_is_scheme(word, bytes)) {
+        error_set(error, "expected :// in a URL, as in %.*s://%s; found \"%s\"", (int)bytes, word,
+                  rest[0] == '\0' ? "HOST" : rest, word);
+        return;
+    }
+    const char *nearest = suggest_nearest(word, COMMANDS, 1);
+    error_set(
+        error,
+        "expected the file of a scenario, or a URL such as http://127.0.0.1:8080; found \"%s\", "
+        "and there is no such file; %s%s",
+        word, nearest != NULL ? "did you mean dummyclient " : "see --help",
+        nearest != NULL ? "init?" : "");
+}
+
+/* Is it no file, and is it not called like one? */
+static bool source__is_word(const char *path)
+{
+    size_t bytes = strlen(path);
+    return !file_exists(path) && (bytes < 5 || strcmp(path + bytes - 5, ".json") != 0);
+}
+
 static bool source__is_made(const struct options *options)
 {
     return url_is(options->scenario_path);
@@ -69,13 +99,17 @@ static bool source__is_standard_input(const struct options *options)
     return strcmp(options->scenario_path, "-") == 0;
 }
 
-/* What a mistake in it is about. A URL with a password is not repeated. */
+/* What a mistake in it is about. A URL with a password is not repeated, nor one that hides what is
+ * said behind it. */
 static const char *source__about(const struct options *options)
 {
     if (source__is_standard_input(options)) {
         return "standard input";
     }
-    return strchr(options->scenario_path, '@') == NULL ? options->scenario_path : OPTIONS_ABOUT;
+    return strchr(options->scenario_path, '@') == NULL &&
+                   strlen(options->scenario_path) <= SOURCE_ABOUT_BYTES_MAX
+               ? options->scenario_path
+               : OPTIONS_ABOUT;
 }
 
 /* Cannot it be read at all? Then with the reason. */
@@ -96,6 +130,10 @@ static bool source__is_refused(const struct options *options, struct error *erro
                   "expected the file of a scenario or a URL, such as tcp://%s, http://%s or "
                   "redis://%s; found \"%s\"",
                   path, path, path, path);
+        return true;
+    }
+    if (!source__is_made(options) && !source__is_standard_input(options) && source__is_word(path)) {
+        source__explain_word(path, error);
         return true;
     }
     return false;

@@ -10,8 +10,8 @@ import path from 'node:path';
 import test from 'node:test';
 import tls from 'node:tls';
 import { makeIssuer } from './certificates.mjs';
-import { assertOneLine, endServer, errorsOf, fileFor, folderFor, LIMIT, programCall, resultOf,
-  ROOT, runClient, RUN_TIME_MS, runServer, said, scenarioFile, startClient, WINDOWS }
+import { assertOneLine, endServer, errorsOf, fileFor, folderFor, freePort, LIMIT, programCall,
+  resultOf, ROOT, runClient, RUN_TIME_MS, runServer, said, scenarioFile, startClient, WINDOWS }
   from './harness.mjs';
 import { lacksTls } from './secure.mjs';
 import { echo, isScenario, listen, NGINX, page, REDIS, SHORT, startNginx, startRedis, withWs }
@@ -195,8 +195,44 @@ test('https://, wss://, tls://: the certificate is checked', { ...LIMIT, skip: N
     const lines = await listen(t, tls.createServer(pem, echo));
     await assertPlays(t, 'lines', `tls://127.0.0.1:${lines}`, '--send', 'hello', ...trusted);
     const refused = await play(t, `https://127.0.0.1:${web}/`);
-    assert.equal(refused.program.exitCode, 99, said(refused.program));
+    assert.equal(refused.program.exitCode, 1, said(refused.program));
+    assertOneLine(refused.program, /could not connect to .*: .*certificate has an issuer that is/,
+      /\(--tls-ca FILE: trust what is in it; --insecure: check nothing\)$/);
     assert.ok(Number(errorsOf(refused.result).tls_handshake) > 0);
+  });
+
+// Where the run waited until its time is over, the test would: a connect may take 2 minutes.
+test('a plain port, spoken to by TLS, is no reason to wait', { ...LIMIT, skip: NO_TLS },
+  async (t) => {
+    const port = await listen(t, http.createServer(page));
+    for (const [words, hint] of [
+      [[`https://127.0.0.1:${port}/x`], `did you mean http://127.0.0.1:${port}/x`],
+      [[`wss://127.0.0.1:${port}`], `did you mean ws://127.0.0.1:${port}`],
+      [[scenarioFile('connect-only'), '-p', port, '--tls'], 'then without --tls']]) {
+      const { program, result } = await play(t, ...words);
+      assert.equal(program.exitCode, 1, said(program));
+      assertOneLine(program, /^dummyclient: could not connect to .*:\d+: .*not speak TLS here/);
+      assert.ok(program.stderr.trimEnd().endsWith(` (a plain port? ${hint})`), said(program));
+      assert.ok(Number(result.tls.failures.no_tls) > 0);
+    }
+  });
+
+test('a server of HTTP that refuses the WebSocket is no reason to wait', LIMIT, async (t) => {
+  const port = await listen(t, http.createServer(page));
+  const { program } = await play(t, `ws://127.0.0.1:${port}/none`);
+  assert.equal(program.exitCode, 1, said(program));
+  assertOneLine(program, /could not connect to .*: no WebSocket: expected "HTTP\/1\.1 101", /,
+    /found "HTTP\/1\.1 404 Not Found" \(is its path right\?\)$/);
+});
+
+test('a closed port has as long as a connect may take, and then all is said', LIMIT,
+  async (t) => {
+    const client = await runClient(t, [`http://127.0.0.1:${await freePort()}`, ...SHORT,
+      '--connect-timeout', '3s']);
+    assert.equal(client.exitCode, 1, said(client));
+    const [first, last] = client.stderr.trimEnd().split(/\r?\n/);
+    assert.match(last, /^dummyclient: could not connect to .*: refused \(is the server run.*\?\)$/);
+    assert.equal(first, `${last}; trying again until 3.00 s have passed (connect_timeout)`);
   });
 
 test('rediss://', { ...LIMIT, skip: NO_TLS || REDIS }, async (t) => {
@@ -279,8 +315,17 @@ test('a wrong URL is one line that says what was expected', LIMIT, async (t) => 
     [['tcp://h:1/x', '--send', 'y'], /expected nothing behind the port: tcp has no path/],
     [['tcp://h:1'], /expected --send TEXT/],
     [['tcp://h:1', '--send', 'a\nb'], /expected one line, found several/],
-    [['redis://h', '--send', ''], /expected what to send, found nothing/],
+    [['redis://h', '--send', ''], /--send: expected TEXT, found ""/],
     [['tls://h:1', '--send', '${nope}', '--check'], /`\$\{nope\}`: unknown variable/],
+    [['http:/h/a'], /expected :\/\/ in a URL, as in http:\/\/h\/a; found "http:\/h\/a"$/],
+    [['wss//h'], /expected :\/\/ in a URL, as in wss:\/\/h; found/],
+    [['localhost'], /expected the file of a scenario, or a URL such as .*; found "localhost", and/],
+    [['Init'], /there is no such file; did you mean dummyclient init\?$/],
+    [['http://h', '-d', '0s'], /^dummyclient: --duration: expected a duration of at least 1/],
+    [[`http://${'h'.repeat(400)}`], /^dummyclient: expected a host of up to 255 bytes/],
+    [['http://127.0.0.1', '--target', 'http://127.0.0.1'], /expected HOST:PORT, found a URL/],
+    [['http://127.0.0.1', '--threshold', 'p99 < 1s'], /did you mean latency\.response\.p99\?$/],
+    [['http://127.0.0.1', '--codec', ''], /^dummyclient: --codec: expected FILE, found ""/],
     [['localhost:8080/page'], /expected the file of a scenario or a URL, such as tcp:/],
     [['localhost:6379'], /expected the file of a scenario or a URL, such as tcp:\/\/localhost/],
     [['x.json', '--send', 'y'], /^dummyclient: --send says what the server of a URL is sent/]]) {

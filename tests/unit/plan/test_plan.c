@@ -354,7 +354,7 @@ static void test_two_dashes_end_the_options(void **state)
 static void test_names_that_mean_nobody_are_refused(void **state)
 {
     (void)state;
-    assert_refused(SCENARIO, "--host: expected a host's name or address, found \"\"", "-H", "");
+    assert_refused(SCENARIO, "--host: expected HOST, found \"\"", "-H", "");
     assert_refused(SCENARIO, "--host: expected a host's name or address, found \"*\"", "-H", "*");
     assert_refused(SCENARIO, "found \"127.0.0.1 \"", "-H", "127.0.0.1 ");
     assert_refused(SCENARIO, "--target: expected HOST:PORT, found \":7\"", "--target", ":7");
