@@ -1,7 +1,6 @@
 /* A framing by a delimiter: what a message carries must not hold it, or one becomes two. */
 #include "scenario/parse/parse.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 /* In bytes, or across their end where the delimiter is added. */
@@ -44,22 +43,10 @@ static bool parse__is_apart(const struct framing *framing, const uint8_t *bytes,
     return true;
 }
 
-static void parse__check_column(struct parse *parse, const struct operand *operand, bool first,
-                                bool last)
+static bool parse__cell_is_apart(const struct parse_cells *cells, const uint8_t *cell,
+                                 uint32_t bytes)
 {
-    const struct data_table *table = &parse->tables[operand->index];
-    for (uint32_t row = 0; row < table->rows_count; row++) {
-        uint32_t bytes_count = 0;
-        const uint8_t *cell = data_cell(table, row, operand->column, &bytes_count);
-        if (!parse__is_apart(&parse->protocol->framing, cell, bytes_count, first, last)) {
-            reader_mistake(
-                &parse->reader,
-                "the column `%s` of the table `%s` has the delimiter (or a part of it at "
-                "an end) in row %" PRIu32 ": the message would become two",
-                table->columns[operand->column].name, table->name, row + 1);
-            return;
-        }
-    }
+    return parse__is_apart(cells->framing, cell, bytes, cells->first, cells->last);
 }
 
 /* A text that only the run knows: captured or set. */
@@ -119,7 +106,14 @@ static void parse__check_part(struct parse *parse, const struct body *body, uint
             reader_mistake(&parse->reader, "the picture of utc(...) has the delimiter (or a part "
                                            "of it at an end): the message would become two");
         } else if (operand->source == OPERAND_DATA && !operand->reads_text) {
-            parse__check_column(parse, operand, first, last);
+            parse_check_cells(
+                parse, operand,
+                &(struct parse_cells){.fits = parse__cell_is_apart,
+                                      .wrong = "has the delimiter (or a part of it at an end)",
+                                      .so = "the message would become two",
+                                      .framing = framing,
+                                      .first = first,
+                                      .last = last});
         }
         return;
     case PART_JSON:
@@ -171,22 +165,10 @@ static bool parse__ends_lines(const struct framing *framing, const uint8_t *byte
     }
 }
 
-/* Cells are known: none may end its line. A framing by a delimiter alone is judged below. */
-static void parse__check_line_column(struct parse *parse, const struct operand *operand)
+static bool parse__cell_is_in_line(const struct parse_cells *cells, const uint8_t *cell,
+                                   uint32_t bytes)
 {
-    const struct framing *framing = &parse->protocol->framing;
-    const struct data_table *table = &parse->tables[operand->index];
-    for (uint32_t row = 0; row < table->rows_count && framing->type != FRAMING_DELIMITER; row++) {
-        uint32_t bytes_count = 0;
-        const uint8_t *cell = data_cell(table, row, operand->column, &bytes_count);
-        if (lines_find_end(framing, cell, bytes_count) < bytes_count) {
-            reader_mistake(&parse->reader,
-                           "the column `%s` of the table `%s` has the end of a line in row %" PRIu32
-                           ": the rest of the cell would be a line of its own",
-                           table->columns[operand->column].name, table->name, row + 1);
-            return;
-        }
-    }
+    return lines_find_end(cells->framing, cell, bytes) >= bytes;
 }
 
 static void parse__note_lines(struct parse *parse, const struct body *body)
@@ -205,8 +187,15 @@ static void parse__note_lines(struct parse *parse, const struct body *body)
         if (i < counted_end || operand->reads_text) {
             continue;
         }
-        if (part->form == PART_TEXT && operand->source == OPERAND_DATA) {
-            parse__check_line_column(parse, operand);
+        /* Cells are known. A framing by a delimiter alone is judged below. */
+        if (part->form == PART_TEXT && operand->source == OPERAND_DATA &&
+            framing->type != FRAMING_DELIMITER) {
+            parse_check_cells(
+                parse, operand,
+                &(struct parse_cells){.fits = parse__cell_is_in_line,
+                                      .wrong = "has the end of a line",
+                                      .so = "the rest of the cell would be a line of its own",
+                                      .framing = framing});
         }
         if (!parse__is_open(body, i)) {
             continue;

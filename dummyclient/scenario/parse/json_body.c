@@ -61,10 +61,9 @@ static void json_body__put_value(struct parse *parse, void *context, const struc
 {
     struct json_body *body = context;
     json_body__flush(parse, body);
-    struct part *part = parse_add_part(parse);
+    struct part *part = parse_add_value(parse, value);
     if (part != NULL) {
         part->form = PART_JSON;
-        part->value = *value;
     }
 }
 

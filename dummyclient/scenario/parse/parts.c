@@ -37,6 +37,15 @@ void parse_add_bytes(struct parse *parse, const void *bytes, uint32_t bytes_coun
     }
 }
 
+struct part *parse_add_value(struct parse *parse, const struct value *value)
+{
+    struct part *part = parse_add_part(parse);
+    if (part != NULL) {
+        part->value = *value;
+    }
+    return part;
+}
+
 void parse_add_body(struct parse *parse, const struct body *body)
 {
     if (body->type == BODY_CONSTANT) {

@@ -6,6 +6,8 @@
 /* One more, an empty text; NULL when there are too many, which is reported. */
 struct part *parse_add_part(struct parse *parse);
 void parse_add_bytes(struct parse *parse, const void *bytes, uint32_t bytes_count);
+/* The part, a text; NULL as above. */
+struct part *parse_add_value(struct parse *parse, const struct value *value);
 void parse_add_body(struct parse *parse, const struct body *body);
 /* A number of this form, in the range of the field (NULL: of the form); reports a wrong one. */
 void parse_add_number(struct parse *parse, const cJSON *json, const struct part *form,

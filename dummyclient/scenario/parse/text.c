@@ -46,10 +46,7 @@ static void parse__add_bytes(struct parse *parse, void *context, const char *byt
 static void parse__add_value(struct parse *parse, void *context, const struct value *value)
 {
     (void)context;
-    struct part *part = parse_add_part(parse);
-    if (part != NULL) {
-        part->value = *value;
-    }
+    parse_add_value(parse, value);
 }
 
 void parse_text(struct parse *parse, const cJSON *json, void *place)

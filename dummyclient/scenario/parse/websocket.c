@@ -12,6 +12,8 @@ enum { WEBSOCKET_PROTOCOL_BYTES = 256 };
 #define WEBSOCKET_TOKEN                                                                            \
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
 
+#define WEBSOCKET_LETTERS "this part of a request has printable ASCII only"
+
 /* What is read: the settings, and the framing that has them. The parts of the request are added as
  * they are read: what it asks for, then its fields. */
 struct websocket__read {
@@ -35,22 +37,9 @@ static bool websocket__is_line(const char *text, uint32_t bytes, bool spaces)
     return true;
 }
 
-/* What the run puts in must not end the line. */
-static void websocket__check_column(struct parse *parse, const struct operand *operand, bool spaces)
+static bool websocket__is_cell(const struct parse_cells *cells, const uint8_t *cell, uint32_t bytes)
 {
-    const struct data_table *table = &parse->tables[operand->index];
-    for (uint32_t row = 0; row < table->rows_count; row++) {
-        uint32_t bytes = 0;
-        const uint8_t *cell = data_cell(table, row, operand->column, &bytes);
-        if (!websocket__is_line((const char *)cell, bytes, spaces)) {
-            reader_mistake(&parse->reader,
-                           "the column `%s` of the table `%s` has a letter in row %" PRIu32
-                           " that this part of a request cannot have: printable ASCII%s",
-                           table->columns[operand->column].name, table->name, row + 1,
-                           spaces ? "" : " without spaces");
-            return;
-        }
-    }
+    return websocket__is_line((const char *)cell, bytes, cells->spaces);
 }
 
 /* One that a connection has: there is no pass yet. */
@@ -70,7 +59,13 @@ static void websocket__check_value(struct parse *parse, const struct value *valu
                            "the table `%s` \"pick\": \"unique\", so that each connection has a row",
                            parse->tables[operand->index].name);
         } else if (of_table && !operand->reads_text) {
-            websocket__check_column(parse, operand, spaces);
+            parse_check_cells(
+                parse, operand,
+                &(struct parse_cells){.fits = websocket__is_cell,
+                                      .wrong = "has a letter that it cannot have",
+                                      .so = spaces ? WEBSOCKET_LETTERS
+                                                   : WEBSOCKET_LETTERS ", without spaces",
+                                      .spaces = spaces});
         } else if (operand->source == OPERAND_UTC &&
                    !websocket__is_line((const char *)operand->bytes, operand->bytes_count,
                                        spaces)) {
@@ -103,10 +98,7 @@ static void websocket__add_value(struct parse *parse, void *context, const struc
 {
     const struct websocket__text *text = context;
     websocket__check_value(parse, value, text->spaces);
-    struct part *part = parse_add_part(parse);
-    if (part != NULL) {
-        part->value = *value;
-    }
+    parse_add_value(parse, value);
 }
 
 static void websocket__add(struct parse *parse, struct websocket__text text)
