@@ -47,7 +47,8 @@ struct verify {
     enum comparison comparison; /* FIELD */
     uint32_t skip_bytes;        /* of the reply's body, not compared */
     struct place place;         /* FIELD */
-    struct value value;         /* what it is compared with */
+    struct value value;         /* what it is compared with ... */
+    struct place sent; /* ... or what is there in the body that was sent; PLACE_NONE: the value */
     const struct verify *next;  /* which must hold, too */
     struct body body;
 };

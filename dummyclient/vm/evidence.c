@@ -95,6 +95,18 @@ static void vm_evidence__add_value(struct vm_evidence__text *text, const struct 
     }
 }
 
+/* Of a text, only a hash is known. */
+static void vm_evidence__add_sent(const struct vm *vm, struct vm_lane *lane,
+                                  const struct place *sent, struct vm_evidence__text *text)
+{
+    if (!place_is_text(sent)) {
+        vm_evidence__add_number(text, vm_wait_sent(vm, lane, sent), sent->field.type);
+        vm_evidence__add(text, ", as was sent");
+    } else {
+        vm_evidence__add(text, "what was sent at %s", sent->text);
+    }
+}
+
 static void vm_evidence__add_verify(const struct vm *vm, struct vm_lane *lane,
                                     const struct verify *verify, struct vm_evidence__text *text)
 {
@@ -124,7 +136,11 @@ static void vm_evidence__add_verify(const struct vm *vm, struct vm_lane *lane,
         break;
     case VERIFY_FIELD:
         vm_evidence__add(text, ", %s %s ", verify->place.text, words[verify->comparison]);
-        vm_evidence__add_value(text, &verify->value, &scope);
+        if (verify->sent.form != PLACE_NONE) {
+            vm_evidence__add_sent(vm, lane, &verify->sent, text);
+        } else {
+            vm_evidence__add_value(text, &verify->value, &scope);
+        }
         break;
     }
     if (verify->skip_bytes > 0) {

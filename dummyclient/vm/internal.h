@@ -111,6 +111,9 @@ void vm_step_log(struct vm *vm, struct vm_lane *lane, const struct body *text, i
 void vm_wait_clear(struct vm *vm);
 /* Puts the lane's expectation, by its instruction, at the end. */
 void vm_wait_add(struct vm *vm, struct vm_lane *lane);
+/* What the place was in the body that the lane has sent last: a number, or the hash of a text. Of
+ * its header it is not known: see vm_wait_made(). */
+uint64_t vm_wait_sent(const struct vm *vm, struct vm_lane *lane, const struct place *place);
 /* The lane's message, as it will be sent: what its match takes from the header is known now. */
 void vm_wait_made(struct vm *vm, const struct vm_lane *lane, const uint8_t *bytes, uint32_t count);
 void vm_wait_remove(struct vm *vm, struct vm_lane *lane);

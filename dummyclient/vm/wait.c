@@ -25,8 +25,7 @@ void vm_wait_clear(struct vm *vm)
     vm->buried = false;
 }
 
-/* What the place was in the message that the lane has sent. Of its header: see vm_wait_made(). */
-static uint64_t vm_wait__sent(const struct vm *vm, struct vm_lane *lane, const struct place *place)
+uint64_t vm_wait_sent(const struct vm *vm, struct vm_lane *lane, const struct place *place)
 {
     if (place->form == PLACE_ATTRIBUTE) {
         return 0;
@@ -74,7 +73,7 @@ static uint64_t vm_wait__value(const struct vm *vm, struct vm_lane *lane, const 
     const uint64_t *variable = vm_lane_variables(vm, lane) + match->variable;
     switch (match->source) {
     case MATCH_FIELD_SENT:
-        return vm_wait__sent(vm, lane, &match->sent);
+        return vm_wait_sent(vm, lane, &match->sent);
     case MATCH_FIELD_VALUE:
         return match->value;
     case MATCH_FIELD_CAPTURE:
@@ -317,14 +316,21 @@ struct message_scope vm_wait_scope(const struct vm *vm, struct vm_lane *lane,
                                             : vm_lane_scope(vm, lane);
 }
 
-static bool vm_wait__place_holds(const struct vm *vm, const struct verify *verify,
-                                 const struct message_scope *scope, const struct frame *frame)
+static bool vm_wait__place_holds(const struct vm *vm, struct vm_lane *lane,
+                                 const struct verify *verify, const struct message_scope *scope,
+                                 const struct frame *frame)
 {
     struct place_value found;
     uint8_t digits[VALUE_DIGITS_MAX];
     uint32_t bytes = 0;
     if (place_read(&verify->place, vm_framing(vm), frame, &found) != PLACE_FOUND) {
         return false;
+    }
+    if (verify->sent.form != PLACE_NONE) {
+        uint64_t sent = vm_wait_sent(vm, lane, &verify->sent);
+        return found.type == VALUE_TEXT ? place_text_hash(&found) == sent
+                                        : value_compare(found.bits, found.type, COMPARE_EQUALS,
+                                                        sent, verify->sent.field.type);
     }
     if (found.type != VALUE_TEXT) {
         return value_compare(found.bits, found.type, verify->comparison,
@@ -355,7 +361,7 @@ bool vm_wait_holds(const struct vm *vm, struct vm_lane *lane, const struct verif
     case VERIFY_CONTAINS:
         return message_contains(body, data, bytes);
     case VERIFY_FIELD:
-        return vm_wait__place_holds(vm, verify, &scope, frame);
+        return vm_wait__place_holds(vm, lane, verify, &scope, frame);
     case VERIFY_NONE:
         break;
     }

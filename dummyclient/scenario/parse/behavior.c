@@ -95,7 +95,8 @@ static void parse__push_match(struct parse *parse, const cJSON *json, void *plac
 
 static void parse__push_verify(struct parse *parse, const cJSON *json, void *place)
 {
-    parse->flow.has_sent = false; /* same_body has nothing to compare with */
+    parse->flow.has_sent = false; /* same_body has nothing to compare with, ... */
+    parse->sent = NULL;           /* ... nor has a place */
     parse_verify(parse, json, place);
 }
 

@@ -20,6 +20,9 @@ bool parse_compared(struct parse *parse, const cJSON *json, struct place *place,
 /* Reports a constant that the place can never be. */
 void parse_check_place_range(struct parse *parse, const cJSON *json, const struct place *place,
                              const struct value *value);
+/* Is `sent` a place that can be read from what is sent, and compared with the place of the reply,
+ * which may become a number or a text by it? Reports it otherwise. */
+void parse_check_sent(struct parse *parse, struct place *place, const struct place *sent);
 /* Is it a text, or becomes one? Reports when it is a number. */
 bool parse_is_text_place(struct parse *parse, struct place *place);
 /* The type of a variable that it is captured into; what is always below 2^63 is I64. */

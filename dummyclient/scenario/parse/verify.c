@@ -32,6 +32,32 @@ static void parse__verify_body(struct parse *parse, const cJSON *json, void *pla
     }
 }
 
+/* What is at the place, or at `sent`, of the body that was sent. */
+static void parse__verify_sent(struct parse *parse, const cJSON *json, struct verify *verify)
+{
+    static const char *const OTHERS[] = {"equals",  "not_equals",   "less_than",  "at_most",
+                                         "greater_than", "at_least", "starts_with"};
+    for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++) {
+        if (reader_get(json, OTHERS[i]) != NULL) {
+            reader_mistake(&parse->reader, "expected one comparison, found `sent` and `%s`",
+                           OTHERS[i]);
+            return;
+        }
+    }
+    if (verify->place.form == PLACE_NONE ||
+        (cJSON_IsObject(json) && verify->sent.form == PLACE_NONE)) {
+        return; /* which has been reported */
+    }
+    verify->sent = cJSON_IsObject(json) ? verify->sent : verify->place;
+    if (verify->sent.form == PLACE_ATTRIBUTE) {
+        reader_mistake(&parse->reader,
+                       "expected a place of the body that is sent: what its header had, only a "
+                       "`match` compares with");
+    } else {
+        parse_check_sent(parse, &verify->place, &verify->sent);
+    }
+}
+
 /* { "at": "u16@0", "equals": 200 }: the comparison beside `at`. */
 static void parse__verify_field(struct parse *parse, const cJSON *json, void *into)
 {
@@ -39,6 +65,10 @@ static void parse__verify_field(struct parse *parse, const cJSON *json, void *in
     struct value *value = &verify->value;
     struct place *place = &verify->place;
     struct reader *reader = &parse->reader;
+    if (!cJSON_IsObject(json) || reader_get(json, "sent") != NULL) {
+        parse__verify_sent(parse, json, verify);
+        return;
+    }
     const cJSON *compared = reader_get(json, "starts_with");
     if (compared == NULL) {
         compared = parse_comparison(parse, json, &verify->comparison);
@@ -67,6 +97,7 @@ static const struct key parse__same_body_keys[] = {
     {"skip_bytes", KEY_WHOLE(struct verify, skip_bytes, 0, FRAMING_FRAME_BYTES_MAX)}, {0}};
 static const struct key parse__verify_field_keys[] = {
     {"at", KEY_OTHER(struct verify, place, parse_place), .required = PARSE_PLACE_EXPECTED},
+    {"sent", KEY_OTHER(struct verify, sent, parse_place)},
     PARSE_COMPARISONS,
     {.name = "starts_with", .excludes = "equals"},
     {0}};
@@ -76,7 +107,7 @@ static const struct key parse__verify_keys[] = {
     {"equals", KEY_OTHER(struct verify, body, parse__verify_body)},
     {"starts_with", KEY_OTHER(struct verify, body, parse__verify_body)},
     {"contains", KEY_OTHER(struct verify, body, parse__verify_body)},
-    {"field", KEY_INNER(parse__verify_field_keys), .then = parse__verify_field},
+    {"field", KEY_INNER(parse__verify_field_keys), .shorthand = true, .then = parse__verify_field},
     {0}};
 static const struct key parse__verify_word = {"verify",
                                               KEY_WORD(struct verify, type, "none", "same_body")};

@@ -143,14 +143,11 @@ static bool parse__is_in_body(const struct place *place, const struct body *body
            (end <= body->bytes_min && (place->form != PLACE_DIGITS || body->type != BODY_RANDOM));
 }
 
-static void parse__match_sent(struct parse *parse, struct match *match)
+void parse_check_sent(struct parse *parse, struct place *place, const struct place *sent)
 {
     struct reader *reader = &parse->reader;
-    const struct place *sent = &match->sent;
-    match->source = MATCH_FIELD_SENT;
-    match->value_type = sent->field.type;
-    if (match->place.is_untyped && sent->form != PLACE_NONE) {
-        (place_is_text(sent) ? parse_place_as_text : parse_place_as_number)(&match->place);
+    if (place->is_untyped && sent->form != PLACE_NONE) {
+        (place_is_text(sent) ? parse_place_as_text : parse_place_as_number)(place);
     }
     if (parse->sent == NULL) {
         reader_mistake(reader, "an expect sends nothing to compare with: use `equals`");
@@ -159,9 +156,9 @@ static void parse__match_sent(struct parse *parse, struct match *match)
                        "expected a place such as \"u32@4\", \"dec@1\" or \"text@8:16\" of what is "
                        "sent, or a named field of its header; found \"%s\"",
                        sent->text);
-    } else if (place_is_text(sent) != place_is_text(&match->place)) {
+    } else if (place_is_text(sent) != place_is_text(place)) {
         reader_mistake(reader, "expected two numbers or two texts, found \"%s\" and \"%s\"",
-                       match->place.text, sent->text);
+                       place->text, sent->text);
     } else if (!parse__is_in_body(sent, &parse->sent->body)) {
         reader_mistake(reader,
                        "a place alone compares with the same place of what is sent, which may have "
@@ -169,6 +166,13 @@ static void parse__match_sent(struct parse *parse, struct match *match)
                        "{ \"at\": ..., \"sent\": ... }, or a value with \"equals\"",
                        parse->sent->body.bytes_min, sent->text);
     }
+}
+
+static void parse__match_sent(struct parse *parse, struct match *match)
+{
+    match->source = MATCH_FIELD_SENT;
+    match->value_type = match->sent.field.type;
+    parse_check_sent(parse, &match->place, &match->sent);
 }
 
 /* "field": "u64@0" (the same as in what was sent), or { "at", "sent" | "equals" | "starts_with" }.

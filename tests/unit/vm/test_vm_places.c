@@ -41,6 +41,39 @@ static void test_match_without_an_id_accepts_any(void **state)
     assert_int_equal(bench.requests_count, 1);
 }
 
+/* A reply with something else than was sent is wrong, where a match would wait for another. */
+static void test_verify_compares_with_what_was_sent(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *verify;
+        const char *right;
+        const char *wrong;
+    } cases[] = {
+        {"'u16@2'", "xxcd", "abce"},
+        {"{ 'at': 'u16be@0', 'sent': 'u16be@2' }", "cd", "ab"},
+        {"{ 'at': 'u32@0 & 0xff', 'sent': 'u8@0' }", "axyz", "bxyz"},
+        {"'text@1:3'", "xbcd", "xbce"},
+        {"{ 'at': 'after(0x6b3d)', 'sent': 'text@0:4' }", "k=abcd", "k=abcde"},
+        {"{ 'at': 'json(/n)', 'sent': 'text@0:4' }", "{\"n\": \"abcd\"}", "{\"n\": \"abc\"}"},
+        {"{ 'at': 'u16@4', 'sent': 'u16@0' }", "....ab", "..ab"}, /* nothing is there */
+    };
+    for (size_t i = 0; i < 2 * (sizeof cases / sizeof cases[0]); i++) {
+        const char *reply = i % 2 == 0 ? cases[i / 2].right : cases[i / 2].wrong;
+        char loop[512];
+        snprintf(loop, sizeof loop,
+                 "{ 'request': { 'send': { 'id': 1, 'body': { 'text': 'abcd' } }, 'verify': { "
+                 "'field': %s } } }",
+                 cases[i / 2].verify);
+        begin("", "", loop);
+        bench_send(10 * MS);
+        bench_receive(11 * MS, 1, reply, (uint32_t)strlen(reply));
+        assert_int_equal(bench_last()->outcome,
+                         i % 2 == 0 ? VM_OUTCOME_OK : VM_OUTCOME_MISMATCH);
+        bench_close(NULL);
+    }
+}
+
 /* Replies in another order, told apart by their last four bytes. */
 static void test_session_at_the_end(void **state)
 {
@@ -188,6 +221,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, bench_close)
     const struct CMUnitTest tests[] = {
+        TEST(test_verify_compares_with_what_was_sent),
         TEST(test_match_without_an_id_accepts_any), TEST(test_session_at_the_end),
         TEST(test_header_field_that_was_sent),      TEST(test_sequence_that_was_sent),
         TEST(test_header_of_a_kept_message),        TEST(test_texts_select),
