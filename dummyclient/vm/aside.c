@@ -15,7 +15,7 @@ void vm_aside_open(struct vm *vm)
     }
     *asides = (struct vm_asides){0};
     for (uint32_t i = 0; i < vm->behavior->beats_count; i++) {
-        asides->beats[i] = (struct vm_beat){.send_ns = TIME_NEVER_NS, .reply_ns = TIME_NEVER_NS};
+        asides->beats[i] = (struct vm_beat){.send_ns = TIME_NEVER_NS};
     }
     vm->asides_open = true;
 }
@@ -32,6 +32,7 @@ void vm_aside_take(struct vm *vm, int64_t now_ns, struct vm_action *action)
     asides->stamp_ns = now_ns;
     vm->asides = asides->count > 0 || vm_beat_is_owed(vm);
     vm_submit(vm, NULL, asides->message, action);
+    vm_beat_taken(vm);
 }
 
 struct message_scope vm_aside_scope(const struct vm *vm)

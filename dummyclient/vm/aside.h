@@ -4,19 +4,29 @@
 
 #include "program/program.h"
 
-enum { VM_ANSWERS_MAX = 16 /* that wait for room in the driver's queue */ };
+enum {
+    VM_ANSWERS_MAX = 16,  /* that wait for room in the driver's queue */
+    VM_UNANSWERED_MAX = 16 /* of a heartbeat: sent, and not answered yet */
+};
+
+/* One that has been sent, and whose reply is awaited: in time until reply_ns, and late for as long
+ * again. */
+struct vm_unanswered {
+    int64_t reply_ns;
+    uint64_t value;     /* what its reply has at the place of the match */
+    uint32_t message_n; /* its number on the connection */
+    bool left;          /* it has been stamped: before that, nothing is its reply */
+    bool late;          /* it has timed out, which has been told */
+};
 
 /* A heartbeat of `every`. */
 struct vm_beat {
     int64_t send_ns;     /* when the next one is due, by what is known now */
-    int64_t reply_ns;    /* until when the reply may come; TIME_NEVER_NS: none is awaited */
-    int64_t sent_ns;     /* of the one whose reply is awaited; 0: it has yet to leave */
     int64_t interval_ns; /* before the next one */
-    uint32_t message_n;  /* the number of the last one */
     uint32_t drawn_count;
-    uint32_t late_count; /* replies to those that have timed out, which are still to come */
-    uint32_t late_n;     /* the number of the last of these */
-    bool owed;           /* it is to be sent as soon as there is room */
+    uint16_t unanswered_count;
+    bool owed; /* it is to be sent as soon as there is room */
+    struct vm_unanswered unanswered[VM_UNANSWERED_MAX]; /* in the order of sending */
 };
 
 /* What is sent beside the steps: undefined until vm->asides_open. */

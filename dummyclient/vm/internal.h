@@ -115,7 +115,7 @@ void vm_wait_add(struct vm *vm, struct vm_lane *lane);
  * its header it is not known: see vm_wait_made(). */
 uint64_t vm_wait_sent(const struct vm *vm, struct vm_lane *lane, const struct place *place);
 /* The lane's message, as it will be sent: what its match takes from the header is known now. */
-void vm_wait_made(struct vm *vm, const struct vm_lane *lane, const uint8_t *bytes, uint32_t count);
+void vm_wait_made(struct vm *vm, const struct vm_lane *lane, const struct frame *frame);
 void vm_wait_remove(struct vm *vm, struct vm_lane *lane);
 /* The lane has given up: late replies to it, lane->replies_left of them, are absorbed. */
 void vm_wait_to_tombstone(struct vm *vm, struct vm_lane *lane);
@@ -197,8 +197,11 @@ bool vm_beat_claims(const struct vm *vm, uint32_t index, const struct frame *fra
 bool vm_beat_reply(struct vm *vm, const struct frame *frame, int64_t received_ns, bool *late);
 /* The connection has ended. */
 void vm_beat_close(struct vm *vm, int64_t now_ns);
-/* The next of those that wait is taken; NULL: there is none. */
+/* The next of those that wait is taken; and its message is known: with these values, ... */
 const struct message *vm_beat_take(struct vm *vm, int64_t now_ns);
+void vm_beat_taken(struct vm *vm);
+/* ... and in these bytes, with its header. */
+void vm_beat_made(struct vm *vm, const struct frame *frame);
 bool vm_beat_is_owed(const struct vm *vm);
 void vm_beat_drop(struct vm *vm);
 

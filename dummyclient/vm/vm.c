@@ -298,9 +298,15 @@ uint32_t vm_write_message(struct vm *vm, const struct vm_action *action, void *c
     }
     uint32_t bytes = message->seals ? vm__seal(vm, lane, action, message, codec_state, out)
                                     : action->message_bytes;
-    if (lane != NULL && message->framing->type == FRAMING_HEADER) {
+    if (message->framing->type == FRAMING_HEADER) {
         uint32_t carrier_bytes = frame_carrier_bytes(message->framing, out);
-        vm_wait_made(vm, lane, out + carrier_bytes, bytes - carrier_bytes);
+        const struct frame frame = {.bytes = out + carrier_bytes,
+                                    .bytes_count = bytes - carrier_bytes};
+        if (lane != NULL) {
+            vm_wait_made(vm, lane, &frame);
+        } else {
+            vm_beat_made(vm, &frame);
+        }
     }
     if (vm->traced && !seals_whole) {
         vm_trace_sent(vm, lane, message, action, out);

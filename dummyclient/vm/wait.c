@@ -35,7 +35,7 @@ uint64_t vm_wait_sent(const struct vm *vm, struct vm_lane *lane, const struct pl
     return message_body_place(&message->body, &scope, place);
 }
 
-void vm_wait_made(struct vm *vm, const struct vm_lane *lane, const uint8_t *bytes, uint32_t count)
+void vm_wait_made(struct vm *vm, const struct vm_lane *lane, const struct frame *frame)
 {
     const struct instruction *instruction = &vm->program->code[lane->instruction];
     if (instruction->op != OP_REQUEST || instruction->wait->match.source != MATCH_FIELD_SENT ||
@@ -43,8 +43,7 @@ void vm_wait_made(struct vm *vm, const struct vm_lane *lane, const uint8_t *byte
         return;
     }
     struct place_value value;
-    const struct frame frame = {.bytes = bytes, .bytes_count = count};
-    if (place_read(&instruction->wait->match.sent, instruction->message->framing, &frame, &value) ==
+    if (place_read(&instruction->wait->match.sent, instruction->message->framing, frame, &value) ==
         PLACE_FOUND) {
         vm_wait_at(vm, lane->index)->value = value.bits;
     }

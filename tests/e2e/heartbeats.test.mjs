@@ -176,7 +176,7 @@ test('heartbeats of the player\'s own, and the server\'s answers to them', LIMIT
     reply: { match: { id: ID.beaten }, within: '2m' } },
   { silence: '30ms', send: { id: ID.beat } }];
   const { program, result, totals } = await play(t, game,
-    { behavior: { ...PLAYER, on_push: RULES, every }, load: { rate: '40/s', in_flight: 2 } });
+    { behavior: { ...PLAYER, on_push: RULES, every }, load: { rate: '40/s' } });
   assert.equal(program.exitCode, 0, said(program));
   assert.deepEqual(errorsOf(result), {});
   assert.equal(game.kicks, 0);

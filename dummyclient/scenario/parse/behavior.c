@@ -83,14 +83,20 @@ static bool parse__sends_of_lane(const struct parse *parse, const struct send *s
     return parse__body_is_of_lane(parse, &send->body);
 }
 
-static void parse__push_match(struct parse *parse, const cJSON *json, void *place)
+/* sent: what it may compare with; NULL: nothing. */
+static void parse__beside_match(struct parse *parse, const cJSON *json, const struct send *sent,
+                                struct match *match)
 {
-    const struct match *match = place;
-    parse->sent = NULL;
-    parse_match(parse, json, place);
+    parse->sent = sent;
+    parse_match(parse, json, match);
     if (match->source >= MATCH_FIELD_CAPTURE) {
         reader_mistake(&parse->reader, "a push belongs to no lane: compare with a number");
     }
+}
+
+static void parse__push_match(struct parse *parse, const cJSON *json, void *place)
+{
+    parse__beside_match(parse, json, NULL, place);
 }
 
 static void parse__push_verify(struct parse *parse, const cJSON *json, void *place)
@@ -222,8 +228,14 @@ static void parse__rules(struct parse *parse, const cJSON *json, struct scenario
 
 /* --- every */
 
+static void parse__beat_match(struct parse *parse, const cJSON *json, void *place)
+{
+    struct beat *beat = place;
+    parse__beside_match(parse, json, &beat->send, &beat->reply.match);
+}
+
 static const struct key parse__beat_reply_keys[] = {
-    {"match", KEY_OTHER(struct beat, reply.match, parse__push_match),
+    {"match", .then = parse__beat_match,
      .required = "which message is the reply, such as { \"id\": 8 }"},
     {"within", KEY_DURATION(struct beat, reply.within_ns, NS_PER_MS, PARSE_DAY_NS),
      .preset = 5 * NS_PER_S},

@@ -198,7 +198,10 @@ static void test_a_reply_that_does_not_come_is_seen(void **state)
 static void test_a_late_reply_answers_no_other(void **state)
 {
     (void)state;
-    bench_open("'rate': '1/s'", "'loop': [ { 'expect': {} } ], " REPLIED(""), false);
+    bench_open("'rate': '1/s'",
+               "'loop': [ { 'expect': {} } ], 'every': [ { 'period': '100ms', 'send': { 'id': 5 }, "
+               "'reply': { 'match': { 'id': 6 }, 'within': '55ms' } } ]",
+               false);
     bench_ready();
     vm_on_arrival(bench.vm, 3 * MS, 3 * MS, 3 * MS);
     bench_nothing(3 * MS);
@@ -265,7 +268,8 @@ static void test_a_silent_server_is_left(void **state)
     bench_take(at_ns + 50 * MS, VM_ACTION_FAILED);
 }
 
-static void test_one_awaits_its_reply_at_a_time(void **state)
+/* Each has its own time, whatever has become of the one before. */
+static void test_they_do_not_wait_for_replies(void **state)
 {
     (void)state;
     bench_open("'rate': '1/s'",
@@ -273,12 +277,124 @@ static void test_one_awaits_its_reply_at_a_time(void **state)
                "'reply': { 'match': { 'id': 6 }, 'within': '95ms' } } ]",
                false);
     bench_ready();
+    int64_t first_ns = next_beat(12 * MS);
+    for (int64_t i = 1; i < 9; i++) {
+        assert_int_equal(next_beat(first_ns + i * 10 * MS), first_ns + i * 10 * MS);
+    }
+    for (int64_t i = 0; i < 9; i++) { /* in the order of sending */
+        bench_receive(first_ns + 81 * MS, 6, "", 0);
+        assert_int_equal(bench.beat_sent_ns, first_ns + i * 10 * MS);
+    }
+    assert_int_equal(bench.beats[VM_BEAT_ANSWERED], 9);
+    assert_int_equal(bench.beats[VM_BEAT_TIMED_OUT], 0);
+}
+
+/* One whose reply never comes makes no later one late. */
+static void test_a_lost_reply_is_one(void **state)
+{
+    (void)state;
+    bench_open("'rate': '1/s'",
+               "'loop': [ { 'think': '9s' } ], 'every': [ { 'period': '100ms', 'send': { 'id': 5 }, "
+               "'reply': { 'match': { 'id': 6 }, 'within': '20ms' } } ]",
+               false);
+    bench_ready();
+    int64_t at_ns = next_beat(102 * MS);
+    for (int i = 0; i < 5; i++) {
+        at_ns = next_beat(at_ns + 100 * MS);
+        bench_receive(at_ns + MS, 6, "", 0);
+    }
+    assert_int_equal(bench.beats[VM_BEAT_TIMED_OUT], 1);
+    assert_int_equal(bench.beats[VM_BEAT_ANSWERED], 5);
+    assert_int_equal(bench.late_count, 0);
+}
+
+/* Where a reply says which one it is to, each is known: those that never come, and late ones. */
+static void test_a_reply_may_say_which_it_is_to(void **state)
+{
+    (void)state;
+    static const char *const sends[] = {
+        "{ 'id': 5, 'body': { 'fields': [ { 'u32': '${sequence}' } ] } }, 'reply': { 'match': { "
+        "'field': 'u32@0' }",
+        "{ 'id': 5, 'body': { 'text': '[${sequence}]' } }, 'reply': { 'match': { 'field': { 'at': "
+        "'after(0x6b)', 'sent': 'text@0:3' } }"};
+    for (int i = 0; i < 2; i++) {
+        char behavior[512];
+        uint8_t sent[8][8];
+        uint32_t bytes = i == 0 ? 4 : 3;
+        snprintf(behavior, sizeof behavior,
+                 "'loop': [ { 'think': '9s' } ], 'every': [ { 'period': '10ms', 'send': %s, "
+                 "'within': '35ms' } } ]",
+                 sends[i]);
+        bench_open("'rate': '1/s'", behavior, false);
+        bench_ready();
+        int64_t at_ns = next_beat(12 * MS);
+        for (int n = 0; n < 8; n++) {
+            sent[n][0] = 'k';
+            memcpy(sent[n] + i, bench.message + 4, bytes);
+            at_ns = n < 7 ? next_beat(at_ns + 10 * MS) : at_ns;
+        } /* the first four have timed out, as has the first of them long ago */
+        assert_int_equal(bench.beats[VM_BEAT_TIMED_OUT], 4);
+        bench_receive(at_ns, 6, sent[6], bytes + (uint32_t)i);
+        assert_int_equal(bench.beats[VM_BEAT_ANSWERED], 1);
+        assert_int_equal(bench.beat_sent_ns, at_ns - 10 * MS);
+        bench_receive(at_ns, 6, sent[2], bytes + (uint32_t)i);
+        assert_int_equal(bench.late_count, 1);
+        bench_receive(at_ns, 6, sent[2], bytes + (uint32_t)i); /* again: nobody's */
+        bench_receive(at_ns, 6, "kxxx", 4);
+        assert_int_equal(bench.late_count, 1);
+        assert_int_equal(bench.unsolicited_count, 3);
+        bench_receive(at_ns, 6, sent[4], bytes + (uint32_t)i);
+        assert_int_equal(bench.beats[VM_BEAT_ANSWERED], 2);
+        bench_close(NULL);
+    }
+}
+
+static void test_a_field_of_the_header_may_say_it(void **state)
+{
+    (void)state;
+    bench_open_with("'framing': { 'type': 'length', 'byte_order': 'big', 'header': [ { "
+                    "'sequence': 'u16', 'name': 'n' }, { 'size': 'u16' } ] },",
+                    "'rate': '1/s'",
+                    "'loop': [ { 'think': '9s' } ], 'every': [ { 'period': '10ms', 'send': { "
+                    "'body': { 'text': 'x' } }, 'reply': { 'match': { 'field': 'head.n' } } } ]",
+                    false);
+    bench_ready();
     int64_t at_ns = next_beat(12 * MS);
-    assert_int_equal(bench_drive(at_ns + 90 * MS), 0);
-    bench_receive(at_ns + 91 * MS, 6, "", 0);
-    assert_int_equal(next_beat(at_ns + 100 * MS), at_ns + 100 * MS);
-    assert_int_equal(bench.beats[VM_BEAT_SENT], 2);
+    next_beat(at_ns + 10 * MS);
+    at_ns = next_beat(at_ns + 20 * MS);
+    uint8_t reply[4] = {0, 1, 0, 0};
+    struct frame frame;
+    size_t needed = 0;
+    const struct framing *framing = bench.program->targets[0].framing;
+    assert_int_equal(frame_decode(framing, reply, sizeof reply, &frame, &needed), FRAME_COMPLETE);
+    vm_on_message(bench.vm, &frame, at_ns, at_ns);
     assert_int_equal(bench.beats[VM_BEAT_ANSWERED], 1);
+    assert_int_equal(bench.beat_sent_ns, at_ns - 10 * MS);
+    vm_on_message(bench.vm, &frame, at_ns, at_ns);
+    assert_int_equal(bench.unsolicited_count, 1);
+}
+
+/* So many are remembered; then those that are due are left out. */
+static void test_a_silent_server_is_asked_so_often(void **state)
+{
+    (void)state;
+    bench_open("'rate': '1/s'",
+               "'loop': [ { 'think': '9s' } ], 'every': [ { 'period': '10ms', 'send': { 'id': 5 }, "
+               "'reply': { 'match': { 'id': 6 }, 'within': '1s' } } ]",
+               false);
+    bench_ready();
+    int64_t at_ns = next_beat(12 * MS);
+    for (int64_t i = 1; i < 99; i++) {
+        bench_drive(at_ns + i * 10 * MS);
+    }
+    assert_int_equal(bench.beats[VM_BEAT_SENT], 16);
+    for (int64_t i = 99; i < 200; i++) { /* those that have timed out make room */
+        bench_drive(at_ns + i * 10 * MS);
+    }
+    assert_int_equal(bench.beats[VM_BEAT_TIMED_OUT], 16);
+    assert_int_equal(bench.beats[VM_BEAT_SENT], 32);
+    assert_false(vm_on_closed(bench.vm, at_ns + 2000 * MS));
+    assert_int_equal(bench.beats[VM_BEAT_LOST], 16);
 }
 
 static void test_they_carry_what_setup_has(void **state)
@@ -397,15 +513,15 @@ static void test_late_replies_that_are_alike_come_in_order(void **state)
 {
     (void)state;
     bench_open("'rate': '1/s'",
-               "'loop': [ { 'request': { 'send': { 'id': 5 }, 'within': '20ms' } } ], 'every': [ { "
+               "'loop': [ { 'request': { 'send': { 'id': 5 }, 'within': '60ms' } } ], 'every': [ { "
                "'period': '100ms', 'send': { 'id': 5 }, 'reply': { 'match': { 'id': 5 }, "
-               "'within': '20ms' } } ]",
+               "'within': '60ms' } } ]",
                false);
     bench_ready();
     int64_t at_ns = next_beat(102 * MS);
     vm_on_arrival(bench.vm, at_ns, at_ns, at_ns);
     bench_drive(at_ns);
-    bench_drive(at_ns + 30 * MS);
+    bench_drive(at_ns + 70 * MS);
     assert_int_equal(bench.beats[VM_BEAT_TIMED_OUT], 1);
     assert_int_equal(bench_last()->outcome, VM_OUTCOME_TIMED_OUT);
     at_ns = next_beat(at_ns + 100 * MS);
@@ -444,7 +560,11 @@ int main(void)
         TEST(test_a_late_reply_answers_no_other),
         TEST(test_what_the_end_leaves_unanswered_is_told),
         TEST(test_a_silent_server_is_left),
-        TEST(test_one_awaits_its_reply_at_a_time),
+        TEST(test_they_do_not_wait_for_replies),
+        TEST(test_a_lost_reply_is_one),
+        TEST(test_a_reply_may_say_which_it_is_to),
+        TEST(test_a_field_of_the_header_may_say_it),
+        TEST(test_a_silent_server_is_asked_so_often),
         TEST(test_they_carry_what_setup_has),
         TEST(test_they_wait_for_the_end_of_setup),
         TEST(test_their_period_may_be_captured),
