@@ -15,14 +15,19 @@ static bool conn__queue(struct conn *conn, struct span own)
     return queued;
 }
 
-/* The same; false: the connection is being closed. */
+/* The same; false: the connection is being closed. A pong that a server does not read is left out:
+ * it wants to know whether we are there, and may have that from the next one (RFC 6455, 5.5.3). */
 static bool conn__say(struct conn *conn, struct span own)
 {
-    bool queued = conn__queue(conn, own);
-    if (!queued) {
-        conn_break(conn, ERROR_KIND_LOCAL_LIMIT);
+    if (conn__queue(conn, own)) {
+        return true;
     }
-    return queued;
+    if (frame_may_leave_out(conn->reassembly.framing, own)) {
+        recorder_count_subject(conn->group->recorder, TOTAL_ANSWERS_UNSENT, 1);
+        return true;
+    }
+    conn_break(conn, ERROR_KIND_LOCAL_LIMIT);
+    return false;
 }
 
 int64_t conn_greeting_ns(const struct conn *conn)

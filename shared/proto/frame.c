@@ -118,6 +118,11 @@ struct span frame_reply(const struct framing *framing, void *state)
     return codec->reply != NULL ? codec->reply(state) : (struct span){0};
 }
 
+bool frame_may_leave_out(const struct framing *framing, struct span own)
+{
+    return framing->websocket != NULL && websocket_is_pong(own);
+}
+
 struct span frame_finish(const struct framing *framing, void *state)
 {
     return framing->websocket != NULL ? websocket_finish(framing, state) : (struct span){0};

@@ -186,6 +186,8 @@ enum frame_status frame_greet(const struct framing *framing, void *state, struct
 /* After that, and after each frame that is_own: what the codec sends by itself. Valid until the
  * next call of this thread's codecs. */
 struct span frame_reply(const struct framing *framing, void *state);
+/* Is it a pong, which need not be sent? Of at least one byte. */
+bool frame_may_leave_out(const struct framing *framing, struct span own);
 
 /* Is the end of a message in its text, which is read once, as it comes? Then reassembly.h finds it,
  * and frame_decode() does not. */

@@ -131,6 +131,11 @@ static void websocket__mask(struct websocket *ws, uint8_t *frame, uint32_t bytes
     websocket__xor(frame + at - WEBSOCKET_MASK_BYTES, 0, frame + at, bytes - at);
 }
 
+bool websocket_is_pong(struct span sent)
+{
+    return sent.data[0] == (WEBSOCKET_LAST | WEBSOCKET_PONG);
+}
+
 uint8_t websocket_read_control(struct span frame, uint8_t room[WEBSOCKET_CONTROL_BYTES_MAX],
                                struct span *payload)
 {

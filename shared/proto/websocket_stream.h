@@ -146,6 +146,8 @@ void websocket_mask(const struct framing_websocket *settings, struct websocket *
  * it is. 0: it is none, but a head of HTTP. */
 uint8_t websocket_read_control(struct span frame, uint8_t room[WEBSOCKET_CONTROL_BYTES_MAX],
                                struct span *payload);
+/* Is what one side says by itself a pong? At least one byte. */
+bool websocket_is_pong(struct span sent);
 /* False: these bytes cannot follow; *wrong is where. */
 bool websocket_utf8(struct websocket_utf8 *utf8, const uint8_t *data, size_t bytes, size_t *wrong);
 

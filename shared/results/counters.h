@@ -20,7 +20,7 @@
     X(MESSAGES_RECEIVED, "messages_received")       /* whole frames received */                    \
     X(MESSAGES_UNSOLICITED, "messages_unsolicited") /* client: no step waited for them */          \
     X(ANSWERS, "answers")                           /* client: sent by rules of on_push */         \
-    X(ANSWERS_UNSENT, "answers_unsent")             /* client: there was no room for them */       \
+    X(ANSWERS_UNSENT, "answers_unsent")             /* client: no room; pongs, too */              \
     X(HEARTBEATS, "heartbeats")                     /* client: sent by `every` */                  \
     X(HEARTBEATS_ANSWERED, "heartbeats_answered")   /* client: where it awaits a reply */          \
     X(BYTES_SENT, "bytes_sent")                     /* bytes the system took */                    \

@@ -42,7 +42,7 @@ static const struct {
     {"messages_received", "Whole messages received"},
     {"messages_unsolicited", "Messages that no step of the client waited for"},
     {"answers", "Messages sent by rules of on_push"},
-    {"answers_unsent", "Messages of on_push that there was no room for"},
+    {"answers_unsent", "Messages of on_push, and pongs, that there was no room for"},
     {"heartbeats", "Messages sent by every"},
     {"heartbeats_answered", "Heartbeats whose reply came"},
     {"bytes_sent", "Bytes that the system took; with TLS those of the messages"},
