@@ -19,7 +19,8 @@ times after it connected.
   --port N             the server's port; default: the one most sessions go to
   --framing FORM       where a message ends: guess (default), raw, pair, or JSON as in a scenario:
                        '{"type":"delimiter","delimiter":"\\r\\n"}'. guess: the simplest that
-                       divides all streams exactly (lengths, headers, delimiters, http, resp)
+                       divides all streams exactly (lengths, headers, delimiters, lines
+                       that announce more, sizes by the id, http, resp)
   --replies WHAT       await (default): as many replies, whatever is in them; verify: the same
                        bytes; ignore: none is waited for
   --sessions N         use only the first N sessions (default and maximum: 256)

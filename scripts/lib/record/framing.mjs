@@ -1,7 +1,9 @@
 // Where one message of a recorded protocol ends: given, or guessed from the bytes of both sides.
 
 import { Failure } from '../base/process.mjs';
+import { cutById, findById } from './by_id.mjs';
 import { cutByHeader, findHeader } from './header.mjs';
+import { cutByLines, findLines } from './lines.mjs';
 import { cutByHttp, cutByResp } from './texts.mjs';
 
 const length = (sizeBytes, order, included, idBytes = 0) => ({ type: 'length',
@@ -14,12 +16,12 @@ export const PAIR = length(2, 'little', true, 2);
 const TEXTS = [{ type: 'http' }, { type: 'resp' }];
 
 /** The likelier first: what takes a whole stream apart, to the byte, is believed. */
-const CANDIDATES = [
+const LENGTHS = [
   PAIR,
   ...['big', 'little'].flatMap((order) => [4, 2].flatMap((size) => [false, true].flatMap((own) =>
     [0, 2, 4].map((id) => length(size, order, own, id))))),
-  ...['\r\n', '\n', '\0'].map((delimiter) => ({ type: 'delimiter', delimiter })),
 ];
+const DELIMITERS = ['\r\n', '\n', '\0'].map((delimiter) => ({ type: 'delimiter', delimiter }));
 
 const numberAt = (bytes, at, count, order) =>
   (order === 'big' ? bytes.readUIntBE(at, count) : bytes.readUIntLE(at, count));
@@ -69,6 +71,8 @@ const CUTS = {
   raw: (bytes) => [{ begin: 0, end: bytes.length, body: bytes }],
   http: cutByHttp,
   resp: cutByResp,
+  lines: cutByLines,
+  by_id: cutById,
 };
 
 /** The frames { begin, end, body, id, head } of a stream; null when it does not come out even.
@@ -113,15 +117,17 @@ function divides(streams, framing) {
 /** Takes all streams apart; of several that do, the simplest; else raw. */
 export function guessFraming(sessions) {
   const streams = streamsOf(sessions);
-  return [...TEXTS, ...CANDIDATES, ...otherDelimiter(streams)]
-    .find((framing) => divides(streams, framing)) ?? findHeader(streams) ?? { type: 'raw' };
+  const lines = findLines(streams);
+  return [...TEXTS, ...LENGTHS, ...(lines ? [lines] : []), ...DELIMITERS,
+    ...otherDelimiter(streams)].find((framing) => divides(streams, framing)) ??
+    findHeader(streams) ?? findById(streams) ?? { type: 'raw' };
 }
 
 const FRAME_BYTES_MAX = 65535;
 
 /** The framing, with room for the largest message of the sessions. */
 export function withRoom(framing, sessions) {
-  if (!['length', 'delimiter'].includes(framing.type)) return framing;
+  if (!['length', 'delimiter', 'by_id'].includes(framing.type)) return framing;
   const most = streamsOf(sessions).reduce((all, { bytes, sent }) =>
     (framesOf(bytes, framing, sent) ?? []).reduce((large, { begin, end }) =>
       Math.max(large, end - begin), all), framing.frame_bytes_max ?? FRAME_BYTES_MAX);
