@@ -331,14 +331,16 @@ uint32_t vm_last_sent(struct vm *vm, uint8_t out[VM_LAST_SENT_BYTES_MAX])
     const struct message *message = vm->program->code[last->sent_instruction].message;
     struct message_scope scope = vm_lane_sent_scope(vm, last);
     uint32_t body_bytes = message_body_bytes(&message->body, &scope);
-    uint32_t bytes = frame_encoded_bytes(message->framing, message->id, body_bytes);
+    struct framing inside = *message->framing;
+    inside.websocket = NULL; /* the heads of its frames are not shown, however many there are */
+    uint32_t bytes = frame_encoded_bytes(&inside, message->id, body_bytes);
     if (bytes == 0 || bytes > VM_LAST_SENT_BYTES_MAX) {
         return 0;
     }
-    vm__write(vm, last, message, body_bytes, out);
-    uint32_t carrier_bytes = frame_carrier_bytes(message->framing, out);
-    memmove(out, out + carrier_bytes, bytes - carrier_bytes);
-    return message->framing->type == FRAMING_CODEC ? body_bytes : bytes - carrier_bytes;
+    uint32_t head_bytes = frame_write_head(&inside, message->id, body_bytes, out);
+    message_write_body(&message->body, &scope, out + head_bytes);
+    frame_write_tail(&inside, out + head_bytes + body_bytes);
+    return inside.type == FRAMING_CODEC ? body_bytes : bytes;
 }
 
 /* --- Messages and arrivals. */
