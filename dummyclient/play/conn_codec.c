@@ -61,7 +61,13 @@ static void conn__greet(struct conn *conn)
                   group->now_ns + group->plan->scenario->load.connect_timeout_ns);
     conn_receive(conn);
     uint8_t text[WEBSOCKET_REQUEST_BYTES_MAX];
-    struct span request = {text, vm_write_request(conn->vm, group->now_ns, text)};
+    struct span wrong;
+    struct span request = {text, vm_write_request(conn->vm, group->now_ns, text, &wrong)};
+    if (wrong.bytes > 0) {
+        conn_explain_request(conn, wrong);
+        conn_break(conn, ERROR_KIND_CODEC_HANDSHAKE);
+        return;
+    }
     enum frame_status status =
         frame_greet(conn->reassembly.framing, conn_codec_state(conn), request);
     if (status != FRAME_COMPLETE && status != FRAME_PARTIAL) {

@@ -46,6 +46,19 @@ void conn_explain_handshake(struct conn *conn, const char *found)
                      reassembly_waiting(&conn->reassembly));
 }
 
+void conn_explain_request(struct conn *conn, struct span wrong)
+{
+    static const char EXPECTED[] = "captured texts of printable ASCII for the request of the "
+                                   "WebSocket, and in its path without spaces";
+    char found[ENCODING_QUOTE_BYTES_MAX];
+    encoding_quote(wrong.data, wrong.bytes, found);
+    if (conn->traced) {
+        conn_trace(conn, "expected %s, found %s", EXPECTED, found);
+    }
+    recorder_explain(conn->group->recorder, EVIDENCE_FRAMING, ERROR_KIND_CODEC_HANDSHAKE,
+                     conn->number, EXPECTED, found, wrong);
+}
+
 void conn_explain_codec(struct conn *conn, const char *expected)
 {
     struct error found;

@@ -472,6 +472,7 @@ static void program__behavior(struct program__compiler *compiler,
     compiled->back_off = behavior->back_off.first_ns > 0 ? &behavior->back_off : NULL;
     program__pushes(program, behavior, compiled);
     program__beats(program, behavior, compiled);
+    compiled->requests = behavior->requests;
     program__rank_steps(program, compiled);
     if (behavior->words_count > program->words_count) {
         program->words_count = behavior->words_count;

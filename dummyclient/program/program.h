@@ -144,6 +144,7 @@ struct program_behavior {
     uint32_t pushes_count;
     const struct program_beat *beats;
     uint32_t beats_count;
+    const struct body *requests; /* of each target; empty: the target's. NULL: all of them */
     bool listens; /* rules, or heartbeats that await a reply: they look at what no request takes */
     uint32_t bounded_tables; /* bit n: it ends, or fails, when table n has no row for it */
     uint32_t barriers;       /* bit n: it may reach barrier n */

@@ -48,6 +48,10 @@ struct scenario_protocol {
     struct scenario_head_value head_values[FRAMING_VALUES_MAX];
     uint32_t head_values_count;
     struct body request; /* of a WebSocket: its first lines, where connections differ; else empty */
+    /* Its framing, where they have captured names: each behavior has its own (tree.h). */
+    const struct cJSON *request_json;
+    const char *request_path; /* where that is in the file */
+    bool request_read;        /* for some behavior */
     uint32_t tables;     /* bit n: its header, or its request, uses table n */
     bool is_wrong;       /* a mistake in it was reported: what depends on it cannot be judged */
 };

@@ -172,6 +172,9 @@ struct scenario_behavior {
     bool connects_in_loop; /* not before the loop's first reconnect */
     bool loop_opens;       /* the loop begins with a reconnect: it needs no connection to start */
     uint32_t words_count;  /* of its variables */
+    /* Of each target whose WebSocket is asked for with captured names, its first lines; else empty.
+     * NULL: there is none. */
+    struct body *requests;
 };
 
 /* What scenario_load() returns; the public part first. */

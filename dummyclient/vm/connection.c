@@ -420,19 +420,23 @@ void vm_on_redirect_refused(struct vm *vm, int64_t now_ns)
     }
 }
 
-/* What a text is in the first of the lanes that have joined for the step. */
-static bool vm_connection__text(const struct vm *vm, const struct body *body,
-                                char text[SCENARIO_REDIRECT_BYTES_MAX + 1])
+struct vm_lane *vm_joined_lane(const struct vm *vm)
 {
     uint32_t lane = 0;
-    if (body->bytes_max == 0) {
-        return false;
-    }
     while (vm_lane_at(vm, lane)->state != VM_LANE_JOINING ||
            vm_lane_at(vm, lane)->instruction != vm->join_instruction) {
         lane++;
     }
-    struct message_scope scope = vm_lane_scope(vm, vm_lane_at(vm, lane));
+    return vm_lane_at(vm, lane);
+}
+
+static bool vm_connection__text(const struct vm *vm, const struct body *body,
+                                char text[SCENARIO_REDIRECT_BYTES_MAX + 1])
+{
+    if (body->bytes_max == 0) {
+        return false;
+    }
+    struct message_scope scope = vm_lane_scope(vm, vm_joined_lane(vm));
     uint32_t bytes = message_body_bytes(body, &scope);
     must(bytes <= SCENARIO_REDIRECT_BYTES_MAX);
     message_write_body(body, &scope, (uint8_t *)text);

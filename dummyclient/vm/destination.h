@@ -23,6 +23,7 @@ bool vm_stays(const struct vm *vm);
  * does not try it again. */
 void vm_on_redirect_refused(struct vm *vm, int64_t now_ns);
 /* The first lines of the request of the WebSocket that the connection begins with; nothing: its
- * framing says all of it. */
+ * framing says all of it. *wrong: a text that has been captured or set, and that a request cannot
+ * have, as it would end its line; nothing: there is none. */
 uint32_t vm_write_request(const struct vm *vm, int64_t now_ns,
-                          uint8_t out[WEBSOCKET_REQUEST_BYTES_MAX]);
+                          uint8_t out[WEBSOCKET_REQUEST_BYTES_MAX], struct span *wrong);

@@ -87,6 +87,8 @@ void vm_finish(struct vm *vm);
 void vm_restart(struct vm *vm, int64_t now_ns);
 /* Did the scenario wait for the server to close? */
 bool vm_expects_close(const struct vm *vm);
+/* The first of the lanes that have joined for a step: there is one while a step connects. */
+struct vm_lane *vm_joined_lane(const struct vm *vm);
 /* The step that all lanes wait for has timed out. */
 void vm_expire_join(struct vm *vm, int64_t now_ns);
 /* When no lane runs any more: carries out the step that all of them wait for, or tears down. */

@@ -445,20 +445,52 @@ void vm_on_message(struct vm *vm, const struct frame *frame, int64_t first_ns, i
     } while (raw && rest.body_bytes > 0);
 }
 
+/* The first text of the run that does not fit into its line; a space ends what is asked for. */
+static struct span vm__wrong_text(const struct body *request, const struct message_scope *scope)
+{
+    uint8_t lowest = '!';
+    for (uint32_t i = 0; i < request->parts_count; i++) {
+        const struct value *value = &request->parts[i].value;
+        uint8_t digits[VALUE_DIGITS_MAX];
+        uint32_t bytes = 0;
+        if (value_is_digits(value)) {
+            continue;
+        }
+        const uint8_t *text = value_text(value, scope, request->parts[i].draw, digits, &bytes);
+        if (value->operand.source == OPERAND_TEXT) {
+            lowest = memchr(text, '\n', bytes) != NULL ? ' ' : lowest;
+        }
+        for (uint32_t n = 0; n < bytes && value->operand.source == OPERAND_VARIABLE; n++) {
+            if (text[n] < lowest || text[n] > '~') {
+                return (struct span){text, bytes};
+            }
+        }
+    }
+    return (struct span){.bytes = 0};
+}
+
 uint32_t vm_write_request(const struct vm *vm, int64_t now_ns,
-                          uint8_t out[WEBSOCKET_REQUEST_BYTES_MAX])
+                          uint8_t out[WEBSOCKET_REQUEST_BYTES_MAX], struct span *wrong)
 {
     const struct body *request = vm->program->targets[vm->target].request;
-    if (request == NULL) {
+    const struct body *own = vm->behavior->requests;
+    bool has_own = own != NULL && own[vm->target].parts_count > 0;
+    *wrong = (struct span){.bytes = 0};
+    if (request == NULL && !has_own) {
         return 0;
     }
-    const struct message_scope scope = {.key = prng_mix(vm->connection_key, VM_REQUEST_PLACE),
-                                        .seed = vm->seed,
-                                        .world = &vm->program->world,
-                                        .stamp_ns = now_ns,
-                                        .wall_offset_ns = vm->wall_offset_ns,
-                                        .run_clock_offset_ns = vm->run_clock_offset_ns,
-                                        .connection = vm->connection};
+    struct message_scope scope = {.key = prng_mix(vm->connection_key, VM_REQUEST_PLACE),
+                                  .seed = vm->seed,
+                                  .world = &vm->program->world,
+                                  .stamp_ns = now_ns,
+                                  .wall_offset_ns = vm->wall_offset_ns,
+                                  .run_clock_offset_ns = vm->run_clock_offset_ns,
+                                  .connection = vm->connection};
+    if (has_own) { /* only a step leads there */
+        request = &own[vm->target];
+        scope.variables = vm_lane_variables(vm, vm_joined_lane(vm));
+        *wrong = vm__wrong_text(request, &scope);
+    }
     message_write_body(request, &scope, out);
     return message_body_bytes(request, &scope);
 }

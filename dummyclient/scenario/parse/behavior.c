@@ -1,6 +1,7 @@
 /* Behaviors: setup, loop and teardown of one kind of player. */
 #include "scenario/parse/place.h"
 #include "scenario/parse/tls.h"
+#include "scenario/parse/websocket.h"
 #include "text/units.h"
 
 #include <inttypes.h>
@@ -412,6 +413,9 @@ static void parse__check_behavior(struct parse *parse, const cJSON *json,
     if (parse__has_raw_rules(parse, behavior)) {
         reader_mistake_at(reader, "on_push", "raw framing has no messages to look into");
     }
+    /* Where it starts nothing has been captured. */
+    parse->flow = (struct parse_flow){.link = PARSE_LINK_OPEN};
+    parse_request_of(parse, behavior->target);
     parse__rules(parse, json, behavior);
     if (reader_get(json, "every") != NULL) {
         parse_move(parse, behavior->target);
@@ -446,6 +450,7 @@ static void parse__behavior(struct parse *parse, const cJSON *json, void *place)
     behavior->name = arena_copy(parse->arena, name, (size_t)bytes);
     parse->behavior = behavior;
     parse->words_count = 0;
+    parse->requests = NULL;
     parse->flow = (struct parse_flow){.link = PARSE_LINK_OPEN};
     parse_move(parse, 0);
     if (reader_get(json, "target") == NULL) {
@@ -461,6 +466,7 @@ static void parse__behavior(struct parse *parse, const cJSON *json, void *place)
         parse__check_behavior(parse, json, behavior);
     }
     behavior->words_count = parse->words_count;
+    behavior->requests = parse->requests;
     behavior->tables = parse->tables_used;
 }
 

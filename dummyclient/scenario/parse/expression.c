@@ -125,8 +125,10 @@ static bool parse__variable(struct parse *parse, const struct parse_variable *va
                             struct operand *operand)
 {
     if ((parse->flow.captured >> (variable - parse->names) & 1) == 0) {
-        reader_mistake(&parse->reader, "`${%s}` is used before it is captured or set",
-                       variable->name);
+        bool connects = parse->connects_at != NULL;
+        reader_mistake(&parse->reader, "`${%s}` is used before it is captured or set%s%s%s",
+                       variable->name, connects ? ", where `" : "",
+                       connects ? parse->connects_at : "", connects ? "` connects" : "");
         return false;
     }
     *operand = (struct operand){.source = OPERAND_VARIABLE,
@@ -176,7 +178,11 @@ static void parse__unknown_name(struct parse *parse, const char *text, size_t by
     char shown[TREE_NAME_BYTES_MAX + 1];
     snprintf(shown, sizeof shown, "%.*s", (int)(bytes < sizeof shown ? bytes : sizeof shown - 1),
              text);
-    parse__unknown(parse, shown);
+    if (parse->names_are_open && parse_name_valid(shown)) {
+        parse->names_missed = true;
+    } else {
+        parse__unknown(parse, shown);
+    }
 }
 
 /* A name or a number. */

@@ -1,6 +1,6 @@
 /* Steps about the connection and the run: disconnect, reconnect, expect_close, barrier,
  * wait_until_age, receive, mark, log. */
-#include "scenario/parse/parse.h"
+#include "scenario/parse/websocket.h"
 
 #include <string.h>
 
@@ -39,7 +39,7 @@ static const struct key parse__reconnect_keys[] = {
      .then = parse__check_back_off},
     {0}};
 
-void parse_reconnect(struct parse *parse, const cJSON *json, void *place)
+static void parse__reconnect(struct parse *parse, const cJSON *json, void *place)
 {
     struct reader *reader = &parse->reader;
     const struct step *step = place;
@@ -62,6 +62,12 @@ void parse_reconnect(struct parse *parse, const cJSON *json, void *place)
         parse->flow.aims = parse->flow.aims || first;
         parse_move(parse, step->reconnect.target);
     }
+}
+
+void parse_reconnect(struct parse *parse, const cJSON *json, void *place)
+{
+    parse__reconnect(parse, json, place);
+    parse_request_of(parse, parse->flow.target);
 }
 
 static const struct key parse__on_disconnect = {

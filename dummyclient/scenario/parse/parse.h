@@ -77,6 +77,11 @@ struct parse {
     bool in_setup;
     struct parse_flow flow;
     struct parse__merge *merge; /* of the choose being read */
+    struct body *requests;      /* as in struct scenario_behavior */
+    const char *connects_at; /* the request of the connection is read that is made there; or NULL */
+    /* What is read is read again for each behavior: a name that is not known may be one of it. */
+    bool names_are_open;
+    bool names_missed;
     /* Over all behaviors. */
     uint32_t requests_count; /* for default names */
     uint32_t behaviors_count;

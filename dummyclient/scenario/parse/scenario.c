@@ -3,7 +3,7 @@
 
 #include "files/file.h"
 #include "scenario/json/syntax.h"
-#include "scenario/parse/parse.h"
+#include "scenario/parse/websocket.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -122,6 +122,9 @@ static void scenario__fill(struct parse *parse, struct scenario_tree *tree, cons
     scenario->targets_count = 1;
     scenario->path = arena_copy(&tree->arena, path, strlen(path));
     if (reader_read(reader, scenario->document, scenario__keys, tree)) {
+        if (reader->mistakes_count == 0) {
+            parse_check_requests(parse);
+        }
         scenario__check_variables(parse);
     }
     tree->steps_count = parse->steps_count;

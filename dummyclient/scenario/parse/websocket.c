@@ -104,7 +104,9 @@ static void websocket__add_value(struct parse *parse, void *context, const struc
 static void websocket__add(struct parse *parse, struct websocket__text text)
 {
     static const struct parse_pieces pieces = {websocket__add_bytes, websocket__add_value};
+    parse->names_are_open = parse->behavior == NULL; /* which are read behind the framings */
     parse_split(parse, text.json->valuestring, &pieces, &text);
+    parse->names_are_open = false;
 }
 
 static void websocket__add_constant(struct parse *parse, const char *text)
@@ -262,19 +264,35 @@ static void websocket__headers(struct parse *parse, const cJSON *json, void *pla
     }
 }
 
-/* What is asked for, and the fields: the same on all connections, or made for each. */
-static void websocket__join(struct parse *parse, struct websocket__read *read, uint32_t first)
+/* What is asked for, and the fields. */
+static bool websocket__join(struct parse *parse, struct websocket__read *read, uint32_t first,
+                            struct body *request)
 {
-    struct body request;
     if (read->headers == NULL) {
         websocket__end_path(parse, read);
     }
-    parse_join(parse, first, &request);
-    if (request.bytes_max > WEBSOCKET_REQUEST_BYTES_MAX) {
+    parse_join(parse, first, request);
+    if (request->bytes_max > WEBSOCKET_REQUEST_BYTES_MAX) {
         reader_mistake(
             &parse->reader,
             "expected `path` and `headers` of at most %d bytes altogether, found %" PRIu32,
-            WEBSOCKET_REQUEST_BYTES_MAX, request.bytes_max);
+            WEBSOCKET_REQUEST_BYTES_MAX, request->bytes_max);
+    }
+    return request->bytes_max <= WEBSOCKET_REQUEST_BYTES_MAX;
+}
+
+/* The same on all connections, made for each, or by each behavior. */
+static void websocket__keep(struct parse *parse, const cJSON *json, struct websocket__read *read,
+                            uint32_t first)
+{
+    struct body request;
+    if (!websocket__join(parse, read, first, &request)) {
+        return;
+    }
+    if (parse->names_missed) {
+        parse->protocol->request_json = json;
+        parse->protocol->request_path =
+            arena_copy(parse->arena, parse->reader.path, parse->reader.path_bytes);
     } else if (request.type == BODY_CONSTANT) {
         char *text = arena_take(parse->arena, request.bytes_max + 1);
         if (text != NULL) {
@@ -301,10 +319,19 @@ static void websocket__inside(struct parse *parse, const cJSON *json, void *plac
     }
 }
 
+#define WEBSOCKET_PATH                                                                             \
+    {                                                                                              \
+        "path", .then = websocket__path                                                            \
+    }
+#define WEBSOCKET_HEADERS                                                                          \
+    {                                                                                              \
+        "headers", .then = websocket__headers                                                      \
+    }
+static const struct key websocket__request_keys[] = {WEBSOCKET_PATH, WEBSOCKET_HEADERS, {0}};
 static const struct key websocket__keys[] = {
     {.name = "type"},
-    {"path", .then = websocket__path},
-    {"headers", .then = websocket__headers},
+    WEBSOCKET_PATH,
+    WEBSOCKET_HEADERS,
     {"protocol", .then = websocket__protocol},
     {"message", KEY_WORD(struct websocket__read, settings.is_text, "binary", "text")},
     {"fragment_bytes",
@@ -321,9 +348,10 @@ void parse_websocket(struct parse *parse, const cJSON *json, struct framing *fra
     struct websocket__read read = {.framing = framing};
     struct framing_websocket *settings = arena_take(parse->arena, sizeof *settings);
     uint32_t first = parse->parts_count;
+    parse->names_missed = false;
     websocket__add_constant(parse, "GET ");
     reader_read(&parse->reader, json, websocket__keys, &read);
-    websocket__join(parse, &read, first);
+    websocket__keep(parse, json, &read, first);
     if (!read.has_inside) {
         *framing = (struct framing){.type = FRAMING_WEBSOCKET};
         reader_read_key(&parse->reader, json, &websocket__max, framing);
@@ -331,5 +359,51 @@ void parse_websocket(struct parse *parse, const cJSON *json, struct framing *fra
     if (settings != NULL) {
         *settings = read.settings;
         framing->websocket = settings;
+    }
+}
+
+void parse_request_of(struct parse *parse, uint32_t target)
+{
+    struct reader *reader = &parse->reader;
+    struct scenario_protocol *protocol = parse->scenario->targets[target].protocol;
+    struct websocket__read read = {.has_path = false};
+    uint32_t first = parse->parts_count;
+    struct body request;
+    char here[READER_PATH_BYTES_MAX];
+    size_t here_bytes = reader->path_bytes;
+    if (protocol->request_json == NULL || protocol->is_wrong || protocol->request_path == NULL) {
+        return;
+    }
+    /* What is wrong is reported where it stands, with the place that connects beside it. */
+    memcpy(here, reader->path, here_bytes);
+    here[here_bytes] = '\0';
+    reader->path_bytes = strlen(protocol->request_path);
+    memcpy(reader->path, protocol->request_path, reader->path_bytes + 1);
+    parse->connects_at = here;
+    protocol->request_read = true;
+    websocket__add_constant(parse, "GET ");
+    for (const struct key *key = websocket__request_keys; key->name != NULL; key++) {
+        reader_read_key(reader, protocol->request_json, key, &read);
+    }
+    bool joined = websocket__join(parse, &read, first, &request);
+    parse->connects_at = NULL;
+    reader->path_bytes = here_bytes;
+    memcpy(reader->path, here, here_bytes + 1);
+    if (joined && parse->requests == NULL) {
+        parse->requests =
+            arena_take(parse->arena, parse->scenario->targets_count * sizeof *parse->requests);
+    }
+    if (joined && parse->requests != NULL) {
+        parse->requests[target] = request;
+    }
+}
+
+void parse_check_requests(struct parse *parse)
+{
+    parse->names_count = 0;
+    for (uint32_t i = 0; i < parse->scenario->targets_count; i++) {
+        if (!parse->scenario->targets[i].protocol->request_read) {
+            parse_request_of(parse, i);
+        }
     }
 }
