@@ -52,8 +52,8 @@ struct scenario_protocol {
     const struct cJSON *request_json;
     const char *request_path; /* where that is in the file */
     bool request_read;        /* for some behavior */
-    uint32_t tables;     /* bit n: its header, or its request, uses table n */
-    bool is_wrong;       /* a mistake in it was reported: what depends on it cannot be judged */
+    uint32_t tables;          /* bit n: its header, or its request, uses table n */
+    bool is_wrong; /* a mistake in it was reported: what depends on it cannot be judged */
 };
 
 /* Where a server may send connections to. */

@@ -49,7 +49,7 @@ struct verify {
     struct place place;         /* FIELD */
     struct value value;         /* what it is compared with ... */
     struct place sent; /* ... or what is there in the body that was sent; PLACE_NONE: the value */
-    const struct verify *next;  /* which must hold, too */
+    const struct verify *next; /* which must hold, too */
     struct body body;
 };
 

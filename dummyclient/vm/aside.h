@@ -5,7 +5,7 @@
 #include "program/program.h"
 
 enum {
-    VM_ANSWERS_MAX = 16,  /* that wait for room in the driver's queue */
+    VM_ANSWERS_MAX = 16,   /* that wait for room in the driver's queue */
     VM_UNANSWERED_MAX = 16 /* of a heartbeat: sent, and not answered yet */
 };
 

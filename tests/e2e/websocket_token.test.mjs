@@ -121,7 +121,8 @@ test('npm ws: a login in each pass, in two behaviors and by several lanes', LIMI
   assert.equal(program.exitCode, 0, said(program));
   assert.deepEqual(errorsOf(result), {});
   assert.ok(game.seen.length >= 4);
-  assert.equal(Number(result.targets.find(({ name }) => name === 'game').totals.connects_ok), game.seen.length);
+  const { totals } = result.targets.find(({ name }) => name === 'game');
+  assert.equal(Number(totals.connects_ok), game.seen.length);
 });
 
 for (const [what, token, handshake, words] of [

@@ -1,5 +1,5 @@
 /* A framing by a delimiter: what a message carries must not hold it, or one becomes two. */
-#include "scenario/parse/parse.h"
+#include "scenario/parse/cells.h"
 
 #include <string.h>
 

@@ -203,18 +203,6 @@ bool parse_cell(struct parse *parse, const char *text, size_t bytes, const char 
 /* The index of the table, or of its column; the number of them when there is none of this name. */
 uint32_t parse_find_table(const struct parse *parse, const char *name, size_t bytes);
 uint32_t parse_find_column(const struct data_table *table, const char *name, size_t bytes);
-/* Reports the first cell of the operand's column that does not fit, where it is put: "the column
- * `x` of the table `y` WRONG in row 1: SO". */
-struct parse_cells {
-    bool (*fits)(const struct parse_cells *cells, const uint8_t *cell, uint32_t bytes);
-    const char *wrong;
-    const char *so;
-    const struct framing *framing; /* these are fits()'s */
-    bool first, last;              /* of a message */
-    bool spaces;
-};
-void parse_check_cells(struct parse *parse, const struct operand *operand,
-                       const struct parse_cells *cells);
 /* A path in the scenario, as seen from the scenario's folder; NULL when it is too long. */
 const char *parse_path(struct parse *parse, const char *name);
 

@@ -35,8 +35,8 @@ static void parse__verify_body(struct parse *parse, const cJSON *json, void *pla
 /* What is at the place, or at `sent`, of the body that was sent. */
 static void parse__verify_sent(struct parse *parse, const cJSON *json, struct verify *verify)
 {
-    static const char *const OTHERS[] = {"equals",  "not_equals",   "less_than",  "at_most",
-                                         "greater_than", "at_least", "starts_with"};
+    static const char *const OTHERS[] = {"equals",       "not_equals", "less_than",  "at_most",
+                                         "greater_than", "at_least",   "starts_with"};
     for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++) {
         if (reader_get(json, OTHERS[i]) != NULL) {
             reader_mistake(&parse->reader, "expected one comparison, found `sent` and `%s`",

@@ -1,6 +1,7 @@
 /* `"type": "websocket"`: the request of its handshake, and the framing that it carries. */
 #include "scenario/parse/websocket.h"
 
+#include "scenario/parse/cells.h"
 #include "scenario/parse/parts.h"
 
 #include <inttypes.h>
@@ -59,13 +60,13 @@ static void websocket__check_value(struct parse *parse, const struct value *valu
                            "the table `%s` \"pick\": \"unique\", so that each connection has a row",
                            parse->tables[operand->index].name);
         } else if (of_table && !operand->reads_text) {
-            parse_check_cells(
-                parse, operand,
-                &(struct parse_cells){.fits = websocket__is_cell,
-                                      .wrong = "has a letter that it cannot have",
-                                      .so = spaces ? WEBSOCKET_LETTERS
-                                                   : WEBSOCKET_LETTERS ", without spaces",
-                                      .spaces = spaces});
+            parse_check_cells(parse, operand,
+                              &(struct parse_cells){.fits = websocket__is_cell,
+                                                    .wrong = "has a letter that it cannot have",
+                                                    .so = spaces ? WEBSOCKET_LETTERS
+                                                                 : WEBSOCKET_LETTERS
+                                                              ", without spaces",
+                                                    .spaces = spaces});
         } else if (operand->source == OPERAND_UTC &&
                    !websocket__is_line((const char *)operand->bytes, operand->bytes_count,
                                        spaces)) {

@@ -1,5 +1,5 @@
-// Streams of lines that announce more (framing.rules of a scenario): to take them apart, and to find
-// the rules that do.
+// Streams of lines that announce more (framing.rules of a scenario): to take them apart, and to
+// find the rules that do.
 
 const DIGITS = /^\d{1,8}$/;
 const textOf = (delimiter) => Buffer.from(delimiter.hex ?? delimiter,

@@ -294,8 +294,8 @@ static void test_a_lost_reply_is_one(void **state)
 {
     (void)state;
     bench_open("'rate': '1/s'",
-               "'loop': [ { 'think': '9s' } ], 'every': [ { 'period': '100ms', 'send': { 'id': 5 }, "
-               "'reply': { 'match': { 'id': 6 }, 'within': '20ms' } } ]",
+               "'loop': [ { 'think': '9s' } ], 'every': [ { 'period': '100ms', 'send': { 'id': 5 "
+               "}, 'reply': { 'match': { 'id': 6 }, 'within': '20ms' } } ]",
                false);
     bench_ready();
     int64_t at_ns = next_beat(102 * MS);

@@ -68,8 +68,7 @@ static void test_verify_compares_with_what_was_sent(void **state)
         begin("", "", loop);
         bench_send(10 * MS);
         bench_receive(11 * MS, 1, reply, (uint32_t)strlen(reply));
-        assert_int_equal(bench_last()->outcome,
-                         i % 2 == 0 ? VM_OUTCOME_OK : VM_OUTCOME_MISMATCH);
+        assert_int_equal(bench_last()->outcome, i % 2 == 0 ? VM_OUTCOME_OK : VM_OUTCOME_MISMATCH);
         bench_close(NULL);
     }
 }
@@ -222,10 +221,14 @@ int main(void)
 #define TEST(name) cmocka_unit_test_teardown(name, bench_close)
     const struct CMUnitTest tests[] = {
         TEST(test_verify_compares_with_what_was_sent),
-        TEST(test_match_without_an_id_accepts_any), TEST(test_session_at_the_end),
-        TEST(test_header_field_that_was_sent),      TEST(test_sequence_that_was_sent),
-        TEST(test_header_of_a_kept_message),        TEST(test_texts_select),
-        TEST(test_late_text_is_absorbed),           TEST(test_captures_out_of_json_and_protobuf),
+        TEST(test_match_without_an_id_accepts_any),
+        TEST(test_session_at_the_end),
+        TEST(test_header_field_that_was_sent),
+        TEST(test_sequence_that_was_sent),
+        TEST(test_header_of_a_kept_message),
+        TEST(test_texts_select),
+        TEST(test_late_text_is_absorbed),
+        TEST(test_captures_out_of_json_and_protobuf),
     };
     return cmocka_run_group_tests_name("vm_places", tests, NULL, NULL);
 }
