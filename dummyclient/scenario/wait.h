@@ -49,6 +49,7 @@ struct verify {
     struct place place;         /* FIELD */
     struct value value;         /* what it is compared with ... */
     struct place sent; /* ... or what is there in the body that was sent; PLACE_NONE: the value */
+    bool is_composed;  /* FIELD: it is compared with `body`, a text */
     const struct verify *next; /* which must hold, too */
     struct body body;
 };

@@ -95,6 +95,15 @@ static void vm_evidence__add_value(struct vm_evidence__text *text, const struct 
     }
 }
 
+/* Of at most VALUE_TEXT_BYTES_LIMIT bytes. */
+static void vm_evidence__add_text(struct vm_evidence__text *text, const struct body *body,
+                                  const struct message_scope *scope)
+{
+    uint8_t bytes[VALUE_TEXT_BYTES_LIMIT];
+    message_write_body(body, scope, bytes);
+    vm_evidence__add_bytes(text, bytes, message_body_bytes(body, scope));
+}
+
 /* Of a text, only a hash is known. */
 static void vm_evidence__add_sent(const struct vm *vm, struct vm_lane *lane,
                                   const struct place *sent, struct vm_evidence__text *text)
@@ -138,6 +147,8 @@ static void vm_evidence__add_verify(const struct vm *vm, struct vm_lane *lane,
         vm_evidence__add(text, ", %s %s ", verify->place.text, words[verify->comparison]);
         if (verify->sent.form != PLACE_NONE) {
             vm_evidence__add_sent(vm, lane, &verify->sent, text);
+        } else if (verify->is_composed) {
+            vm_evidence__add_text(text, &verify->body, &scope);
         } else {
             vm_evidence__add_value(text, &verify->value, &scope);
         }

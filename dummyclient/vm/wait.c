@@ -335,7 +335,14 @@ static bool vm_wait__place_holds(const struct vm *vm, struct vm_lane *lane,
         return value_compare(found.bits, found.type, verify->comparison,
                              value_bits(&verify->value, scope, 0), verify->value.type);
     }
-    const uint8_t *text = value_text(&verify->value, scope, 0, digits, &bytes);
+    uint8_t room[VALUE_TEXT_BYTES_LIMIT];
+    const uint8_t *text = room;
+    if (verify->is_composed) {
+        message_write_body(&verify->body, scope, room);
+        bytes = message_body_bytes(&verify->body, scope);
+    } else {
+        text = value_text(&verify->value, scope, 0, digits, &bytes);
+    }
     bool prefix = verify->comparison == COMPARE_STARTS_WITH;
     return place_text_equals(&found, text, bytes, prefix) !=
            (verify->comparison == COMPARE_NOT_EQUALS);

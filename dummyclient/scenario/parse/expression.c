@@ -605,3 +605,9 @@ bool parse_is_expression(const cJSON *json)
     size_t bytes = strlen(text);
     return bytes > 3 && text[0] == '$' && text[1] == '{' && strchr(text, '}') == text + bytes - 1;
 }
+
+bool parse_is_composed(const cJSON *json)
+{
+    return cJSON_IsString(json) && strstr(json->valuestring, "${") != NULL &&
+           !parse_is_expression(json);
+}

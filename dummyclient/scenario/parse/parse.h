@@ -174,6 +174,8 @@ enum value_type parse_whole_type(bool negative, uint64_t bits);
 bool parse_make_number(struct parse *parse, struct operand *operand);
 /* Is it one ${...} and nothing else? */
 bool parse_is_expression(const cJSON *json);
+/* A text with ${...} and something around it? */
+bool parse_is_composed(const cJSON *json);
 /* A number, or a text that is one "${...}" of a number. */
 bool parse_number(struct parse *parse, const cJSON *json, struct value *value);
 /* The same, or any text without further ${...}. */
@@ -208,6 +210,8 @@ const char *parse_path(struct parse *parse, const char *name);
 
 /* --- Bodies; what they are made of: parts.h. */
 
+/* Is it the name of a form of a body? */
+bool parse_is_body(const char *name);
 /* Takes a constant's bytes from the arena, within what a scenario may hold. */
 uint8_t *parse_constant(struct parse *parse, size_t bytes, struct body *body);
 /* delimiter.c: can the body be distinguished from the delimiter? The text of a variable, from that

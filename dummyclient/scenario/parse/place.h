@@ -17,6 +17,8 @@ void parse_place_as_number(struct place *place);
 /* What a place is compared with: a number, or a text where the place is one. */
 bool parse_compared(struct parse *parse, const cJSON *json, struct place *place,
                     struct value *value);
+/* A text with ${...} in it, such as "o${iteration}", which the place, a text, is compared with. */
+bool parse_composed(struct parse *parse, const cJSON *json, struct place *place, struct body *body);
 /* Reports a constant that the place can never be. */
 void parse_check_place_range(struct parse *parse, const cJSON *json, const struct place *place,
                              const struct value *value);

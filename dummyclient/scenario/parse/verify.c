@@ -80,6 +80,12 @@ static void parse__verify_field(struct parse *parse, const cJSON *json, void *in
     }
     size_t mark = reader_enter(reader, compared->string);
     bool prefix = verify->comparison == COMPARE_STARTS_WITH;
+    bool texts = prefix || verify->comparison <= COMPARE_NOT_EQUALS;
+    if (texts && parse_is_composed(compared) && (place_is_text(place) || place->is_untyped)) {
+        verify->is_composed = parse_composed(parse, compared, place, &verify->body);
+        reader_leave(reader, mark);
+        return;
+    }
     bool read = (!prefix || parse_is_text_place(parse, place)) &&
                 parse_compared(parse, compared, place, value);
     if (read && value_has_source(value, OPERAND_RANDOM)) {

@@ -78,34 +78,37 @@ static void parse__match_value(struct parse *parse, const cJSON *json, struct ma
         text && constant ? place_hash_bytes(operand->bytes, operand->bytes_count) : operand->low;
 }
 
-/* "o${iteration}": put together when the step begins. */
+bool parse_composed(struct parse *parse, const cJSON *json, struct place *place, struct body *body)
+{
+    uint32_t mistakes_count = parse->reader.mistakes_count;
+    if (!parse_is_text_place(parse, place)) {
+        return false;
+    }
+    parse_text(parse, json, body);
+    if (parse->reader.mistakes_count == mistakes_count &&
+        (body->is_random || body->bytes_max > VALUE_TEXT_BYTES_LIMIT)) {
+        reader_expected(&parse->reader, json,
+                        "a text of at most 4096 bytes, with nothing random in it");
+    }
+    return parse->reader.mistakes_count == mistakes_count;
+}
+
+/* Put together when the step begins. */
 static void parse__match_composed(struct parse *parse, const cJSON *json, struct match *match)
 {
     struct body *body = arena_take(parse->arena, sizeof *body);
-    uint32_t mistakes_count = parse->reader.mistakes_count;
-    if (body == NULL || !parse_is_text_place(parse, &match->place)) {
-        return;
+    if (body != NULL && parse_composed(parse, json, &match->place, body)) {
+        match->source = MATCH_FIELD_COMPUTED;
+        match->value_type = VALUE_TEXT;
+        match->composed = body;
     }
-    parse_text(parse, json, body);
-    if (parse->reader.mistakes_count > mistakes_count) {
-        return;
-    }
-    if (body->is_random || body->bytes_max > VALUE_TEXT_BYTES_LIMIT) {
-        reader_expected(&parse->reader, json,
-                        "a text of at most 4096 bytes, with nothing random in it");
-        return;
-    }
-    match->source = MATCH_FIELD_COMPUTED;
-    match->value_type = VALUE_TEXT;
-    match->composed = body;
 }
 
 /* "equals": a number or a text, or "${captured}". */
 static void parse__match_equals(struct parse *parse, const cJSON *json, void *into)
 {
     struct match *match = into;
-    bool composed = cJSON_IsString(json) && strstr(json->valuestring, "${") != NULL &&
-                    !parse_is_expression(json);
+    bool composed = parse_is_composed(json);
     if (match->place.form != PLACE_NONE) { /* else `at` is wrong, which has been reported */
         (composed ? parse__match_composed : parse__match_value)(parse, json, match);
     }

@@ -41,8 +41,9 @@ static void test_match_without_an_id_accepts_any(void **state)
     assert_int_equal(bench.requests_count, 1);
 }
 
-/* A reply with something else than was sent is wrong, where a match would wait for another. */
-static void test_verify_compares_with_what_was_sent(void **state)
+/* With what was sent, or a text that is put together: a reply with something else is wrong, where a
+ * match would wait for another. */
+static void test_verify_compares_with_what_is_known(void **state)
 {
     (void)state;
     static const struct {
@@ -57,6 +58,10 @@ static void test_verify_compares_with_what_was_sent(void **state)
         {"{ 'at': 'after(0x6b3d)', 'sent': 'text@0:4' }", "k=abcd", "k=abcde"},
         {"{ 'at': 'json(/n)', 'sent': 'text@0:4' }", "{\"n\": \"abcd\"}", "{\"n\": \"abc\"}"},
         {"{ 'at': 'u16@4', 'sent': 'u16@0' }", "....ab", "..ab"}, /* nothing is there */
+        {"{ 'at': 'text@0', 'equals': 'at ${iteration}' }", "at 0", "at 01"},
+        {"{ 'at': 'text@0', 'not_equals': 'at ${iteration}' }", "at 1", "at 0"},
+        {"{ 'at': 'text@1', 'starts_with': 'at ${conn}' }", ":at 3x", ":at 4x"},
+        {"{ 'at': 'json(/a)', 'equals': 'c${conn}-${lane}' }", "{\"a\":\"c3-0\"}", "{\"a\":3}"},
     };
     for (size_t i = 0; i < 2 * (sizeof cases / sizeof cases[0]); i++) {
         const char *reply = i % 2 == 0 ? cases[i / 2].right : cases[i / 2].wrong;
@@ -220,7 +225,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, bench_close)
     const struct CMUnitTest tests[] = {
-        TEST(test_verify_compares_with_what_was_sent),
+        TEST(test_verify_compares_with_what_is_known),
         TEST(test_match_without_an_id_accepts_any),
         TEST(test_session_at_the_end),
         TEST(test_header_field_that_was_sent),
