@@ -151,6 +151,15 @@ static const struct key parse__body_keys[] = {
     {"pb", .then = parse_pb},
     {0}};
 
+bool parse_is_body(const char *name)
+{
+    const struct key *key = parse__body_keys;
+    while (key->name != NULL && strcmp(key->name, name) != 0) {
+        key++;
+    }
+    return key->name != NULL;
+}
+
 void parse_body(struct parse *parse, const cJSON *json, void *place)
 {
     struct body *body = place;

@@ -333,8 +333,8 @@ static void parse__field_of(struct parse *parse, const cJSON *json, void *place)
             reader_mistake(reader,
                            "expected one of u8 .. u64, i8 .. i64, f32, f64 (also with le or be), "
                            "`varint`, `varint32`, `zigzag`, `string`, `length`, `hex`, `json`, "
-                           "`pb`, `bytes` or a checksum such as `crc32c`, found `%.32s`",
-                           key);
+                           "`pb`, `bytes` or a checksum such as `crc32c`, found `%.32s`%s",
+                           key, parse_is_body(key) ? "; any other body stands in `bytes`" : "");
         }
     }
 }
