@@ -227,6 +227,16 @@ void arrivals_start(struct arrivals *arrivals, int64_t t0_ns)
     }
 }
 
+void arrivals_stop(struct arrivals *arrivals, int64_t stop_ns)
+{
+    bool nearer = stop_ns < arrivals->stop_ns;
+    arrivals->stop_ns = stop_ns;
+    if (nearer && arrivals->own != NULL && arrivals->t0_ns != TIME_NEVER_NS &&
+        arrivals->plan->sides > 1) {
+        arrivals_own_stop(arrivals);
+    }
+}
+
 /* Of a behavior with connections here. */
 static void arrivals__follow(struct arrivals *arrivals, uint32_t behavior)
 {
@@ -268,11 +278,12 @@ void arrivals_follow(struct arrivals *arrivals, const struct course *course)
 /* When the cursor's arrival is due; TIME_NEVER_NS past the end or the stop. */
 static int64_t arrivals__time(const struct arrivals *arrivals, uint32_t behavior)
 {
-    int64_t time_ns = arrivals->behaviors[behavior].due_ns;
-    if (arrivals->t0_ns == TIME_NEVER_NS || time_ns == TIME_NEVER_NS) {
+    const struct arrivals_of_behavior *own = &arrivals->behaviors[behavior];
+    if (arrivals->t0_ns == TIME_NEVER_NS || own->due_ns == TIME_NEVER_NS) {
         return TIME_NEVER_NS;
     }
-    time_ns += arrivals->t0_ns;
+    int64_t time_ns =
+        arrivals->t0_ns + arrivals_before_stop_ns(arrivals, own->cursor.time_ns, own->due_ns);
     return time_ns < arrivals->stop_ns ? time_ns : TIME_NEVER_NS;
 }
 

@@ -86,7 +86,7 @@ struct arrivals {
     /* Starts a pass of the taker. granted_ns: when the run let it begin (max_catch_up_rate). */
     void (*begin)(struct arrivals_taker *taker, int64_t intended_ns, int64_t granted_ns);
     int64_t t0_ns;     /* TIME_NEVER_NS until it is known: nothing arrives before it */
-    int64_t stop_ns;   /* arrivals from here on do not count */
+    int64_t stop_ns;   /* arrivals from here on do not count (arrivals_stop()) */
     int64_t looked_ns; /* the last arrivals_begin_due(): what comes later has not begun */
 };
 
@@ -100,6 +100,9 @@ void arrivals_seat(struct arrivals *arrivals, struct arrivals_taker *taker, uint
                    uint16_t behavior);
 /* From t0 on. */
 void arrivals_start(struct arrivals *arrivals, int64_t t0_ns);
+
+/* Arrivals from stop_ns on do not count. It may come nearer later, not move away. */
+void arrivals_stop(struct arrivals *arrivals, int64_t stop_ns);
 
 /* The load has been touched: what is not due by arrivals_begin_due() yet follows the new course,
  * which stays until the next call; the one before may be freed. */

@@ -7,6 +7,16 @@
 /* Arrivals of others that one call skips, so that a rare behavior does not delay the rest. */
 enum { ARRIVALS_WALK_MAX = 256 };
 
+/* In a duet, an arrival may be due before the stop on one side and behind it on the other: there it
+ * is due at the last moment, as it belongs to the same part of the run as its twin. Times since t0:
+ * of the arrival, and when it is due on this side. */
+static inline int64_t arrivals_before_stop_ns(const struct arrivals *arrivals, int64_t time_ns,
+                                              int64_t due_ns)
+{
+    int64_t stop_ns = arrivals->stop_ns - arrivals->t0_ns;
+    return time_ns < stop_ns && due_ns >= stop_ns ? stop_ns - 1 : due_ns;
+}
+
 /* The taker is free no longer. */
 void arrivals_take_off(struct arrivals *arrivals, struct arrivals_taker *taker);
 /* Reports the arrivals of an even stream in [from_ns, until_ns) since t0, without visiting each.
@@ -20,6 +30,8 @@ bool arrivals_own_open(struct arrivals *arrivals, struct error *error);
 void arrivals_own_start(struct arrivals *arrivals);
 /* from: the course until now. */
 void arrivals_own_follow(struct arrivals *arrivals, const struct course *from);
+/* The stop has come nearer. */
+void arrivals_own_stop(struct arrivals *arrivals);
 /* Its connection is free. */
 void arrivals_own_release(struct arrivals *arrivals, struct arrivals_own *own);
 void arrivals_own_begin_due(struct arrivals *arrivals, int64_t now_ns, uint32_t arrivals_max);

@@ -45,7 +45,8 @@ static void arrivals_own__schedule(struct arrivals *arrivals, struct arrivals_ow
             due_ns = plan_own_due_ns(arrivals->plan, arrivals->course, own->taker->behavior,
                                      own->number, &own->cursor);
         }
-        own->due_ns = time_later_ns(own->due_ns, due_ns);
+        own->due_ns = arrivals_before_stop_ns(arrivals, own->cursor.time_ns,
+                                              time_later_ns(own->due_ns, due_ns));
         timer_heap_set(&arrivals->own_due, &own->node, arrivals->t0_ns + own->due_ns);
     }
 }
@@ -86,6 +87,17 @@ void arrivals_own_follow(struct arrivals *arrivals, const struct course *from)
         own->wanted = false; /* sought when its time comes: not for all connections at once */
         pacing_relocate(&arrivals->course->each, &own->cursor);
         arrivals_own__schedule(arrivals, own);
+    }
+}
+
+void arrivals_own_stop(struct arrivals *arrivals)
+{
+    for (uint32_t i = 0; i < arrivals->numbers_count; i++) {
+        struct arrivals_own *own = &arrivals->own[i];
+        /* One that waits, or is held back, is due already. */
+        if (!own->waits && !own->held) {
+            arrivals_own__schedule(arrivals, own);
+        }
     }
 }
 

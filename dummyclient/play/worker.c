@@ -280,7 +280,7 @@ static void worker__read_control(struct worker *worker)
         }
     }
     recorder->window_end_ns = stop_ns;
-    worker->arrivals.stop_ns = stop_ns;
+    arrivals_stop(&worker->arrivals, stop_ns);
     const struct course *course =
         atomic_load_explicit(&worker->control->course, memory_order_acquire);
     if (course != worker->arrivals.course) {

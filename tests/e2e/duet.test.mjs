@@ -7,8 +7,9 @@ import net from 'node:net';
 import path from 'node:path';
 import test from 'node:test';
 import { assertOneLine, endServer, fileFor, folderFor, LIMIT, resultOf, runClient, runServer, said,
-  TAME } from './harness.mjs';
+  startClient, TAME } from './harness.mjs';
 import { lacksTls } from './secure.mjs';
+import { sleep } from '../../scripts/lib/base/process.mjs';
 
 const SIDES = ['a', 'b'];
 
@@ -231,6 +232,47 @@ test('late arrivals are dropped at the side that is late, and at no other', LIMI
   // A busy machine may let a drop some; b, which stood still, has far more of them.
   assert.ok(other > one && other >= 20, `${one} and ${other} dropped`);
   assert.equal(one + other, Number(result.rate.dropped));
+});
+
+/** In which seconds since t0 the arrivals of a side were due, as the result tells them. */
+function dueSeconds(result, side) {
+  const first = Math.floor(Number(result.run.t0_ns) / 1e9);
+  return result.behaviors.find(({ name }) => name === `say (${side})`).series
+    .flatMap(({ t_ns, due }) => Array(Number(due ?? 0))
+      .fill(Math.floor(Number(t_ns) / 1e9) - first));
+}
+
+test('one side is asked when an arrival is due, the other half a gap later, by turns', LIMIT,
+  async (t) => {
+    const servers = [await record(t), await record(t)];
+    // An arrival every 2 s: half a gap is the next second of the series.
+    const scenario = scenarioIn(folderFor(t), { connections: 2, duration: '8s', rate: '0.5/s' });
+    const { client, result } = await play(t, scenario, servers);
+    assert.ok(result, said(client));
+    assert.deepEqual(dueSeconds(result, 'a'), [0, 2, 5, 7], said(client));
+    assert.deepEqual(dueSeconds(result, 'b'), [1, 3, 4, 6], said(client));
+    assertBalanced(result, 4);
+  });
+
+test('a run that is stopped early has the same arrivals on both sides', LIMIT, async (t) => {
+  for (const load of [{ rate: '9/s' }, { rate: '40/s', arrival: 'poisson' },
+    { rate_per_connection: '7/s' }]) {
+    const [a, b] = [await record(t), await record(t)];
+    const folder = folderFor(t);
+    const scenario = scenarioIn(folder, { connections: 5, duration: '1h', ...load });
+    const out = path.join(folder, 'result.json');
+    const client = startClient(t, [fileFor(scenario), '--duet', addresses([a, b]), ...TAME, '-o',
+      fileFor(out), '-t', 2]);
+    const asked = ({ streams }) => streams.reduce((sum, { bytes }) => sum + messagesIn(bytes), 0);
+    while (!client.ended && (asked(a) < 5 + 12 || asked(b) < 5 + 12)) await sleep(5);
+    client.interrupt();
+    await client.exited;
+    const result = resultOf(out);
+    assert.equal(result.run.interrupted, true, said(client));
+    assertBalanced(result);
+    const [one, other] = result.targets.map(({ rate }) => Number(rate.intended));
+    assert.ok(one >= 12 && one === other, `${JSON.stringify(load)}: ${one} and ${other} were due`);
+  }
 });
 
 /** A server that answers each frame with the port of its own other door, an echo. */

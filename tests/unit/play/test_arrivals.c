@@ -86,7 +86,7 @@ static void open_simulation(const char *scenario, const char **arguments)
         assert_true(arrivals_open(&sim.arrivals[w], plan, &sim.pool, w, sim.numbers[w],
                                   sim.numbers_count[w], &sim.recorders[w], &error));
         sim.arrivals[w].begin = begin;
-        sim.arrivals[w].stop_ns = T0_NS + plan->duration_ns;
+        arrivals_stop(&sim.arrivals[w], T0_NS + plan->duration_ns);
         for (uint32_t i = 0; i < sim.numbers_count[w]; i++) {
             uint32_t number = sim.numbers[w][i];
             struct taker *taker = &sim.takers[number];
@@ -487,7 +487,7 @@ static void test_the_first_to_finish_leaves_the_pool_to_the_others(void **state)
     }
     assert_int_equal(sim.pool.queues[0].count, 3);
     for (uint32_t w = 0; w < 3; w++) {
-        sim.arrivals[w].stop_ns = sim.now_ns + 1;
+        arrivals_stop(&sim.arrivals[w], sim.now_ns + 1);
         assert_true(arrivals_are_late(&sim.arrivals[w], sim.now_ns));
     }
     arrivals_give_up(&sim.arrivals[0], sim.now_ns);

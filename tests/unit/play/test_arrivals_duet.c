@@ -30,6 +30,7 @@ static struct simulation {
     uint32_t numbers_count[THREADS_MAX];
     int64_t now_ns;
     int64_t step_ns; /* between two turns at least: what is due meanwhile is a burst */
+    int64_t stop_ns; /* the run ends then; 0: as planned */
     int64_t waited_ns[SIDES];
     uint64_t begun[SIDES];
     struct begun {
@@ -96,7 +97,7 @@ static void open_simulation(const char *scenario, uint32_t threads, bool duet)
         assert_true(arrivals_open(&sim.arrivals[w], plan, &sim.pool, w, sim.numbers[w],
                                   sim.numbers_count[w], &sim.recorders[w], &error));
         sim.arrivals[w].begin = begin;
-        sim.arrivals[w].stop_ns = T0_NS + plan->duration_ns;
+        arrivals_stop(&sim.arrivals[w], T0_NS + plan->duration_ns);
         for (uint32_t i = 0; i < sim.numbers_count[w]; i++) {
             uint32_t connection = sim.numbers[w][i];
             struct plan_seat seat = plan_seat_at(plan, connection);
@@ -143,12 +144,28 @@ static int64_t turn(void)
     return next_ns;
 }
 
-/* Until drain_ns past the stop. counts: of each behavior, all workers together. */
+/* As the supervisor says it: a little before. */
+#define NOTICE_NS (NS_PER_MS)
+
+static void tell_stop(void)
+{
+    for (uint32_t w = 0; w < sim.harness.plan.workers_count; w++) {
+        sim.recorders[w].window_end_ns = sim.stop_ns;
+        arrivals_stop(&sim.arrivals[w], sim.stop_ns);
+    }
+}
+
+/* Until drain_ns past the planned stop. counts: of each behavior, all workers together. */
 static void play(int64_t drain_ns, struct arrival_counts counts[8])
 {
     const struct plan *plan = &sim.harness.plan;
     int64_t end_ns = T0_NS + plan->duration_ns + drain_ns;
+    int64_t told_ns = sim.stop_ns == 0 ? TIME_NEVER_NS : sim.stop_ns - NOTICE_NS;
     while (sim.now_ns < end_ns) {
+        if (sim.now_ns >= told_ns) {
+            told_ns = TIME_NEVER_NS;
+            tell_stop();
+        }
         for (uint32_t i = 0; i < plan->connections; i++) {
             struct taker *taker = &sim.takers[i];
             if (taker->busy_until_ns != 0 && sim.now_ns >= taker->busy_until_ns) {
@@ -159,7 +176,7 @@ static void play(int64_t drain_ns, struct arrival_counts counts[8])
         int64_t next_ns = turn();
         assert_true(next_ns > sim.now_ns);
         next_ns = time_later_ns(next_ns, sim.now_ns + sim.step_ns);
-        sim.now_ns = time_earlier_ns(next_ns, end_ns);
+        sim.now_ns = time_earlier_ns(time_earlier_ns(next_ns, end_ns), told_ns);
     }
     memset(counts, 0, 8 * sizeof *counts);
     for (uint32_t w = 0; w < plan->workers_count; w++) {
@@ -291,6 +308,36 @@ static void test_a_stalled_side_does_not_delay_the_other(void **state)
                 assert_true(sim.waited_ns[stalled] > waited_ns[stalled]);
                 close_simulation();
             }
+        }
+    }
+}
+
+/* Stopped early, the run has the same arrivals on both sides as it has alone: one whose later side
+ * would be due behind the stop is not left out there. */
+static void test_a_stop_leaves_both_sides_the_same_arrivals(void **state)
+{
+    (void)state;
+    service_varies = false;
+    service_ns = 1;
+    for (size_t c = 0; c < COUNT_OF(CASES); c++) {
+        for (uint32_t i = 0; i < 8 * THREADS_MAX; i++) {
+            struct arrival_counts alone[8];
+            struct arrival_counts together[8];
+            uint32_t threads = 1 + i % THREADS_MAX;
+            int64_t stop_ns = T0_NS + 1100 * NS_PER_MS + i * 7137 * (NS_PER_MS / 1000);
+            open_simulation(CASES[c].scenario, threads, false);
+            sim.stop_ns = stop_ns;
+            play(NS_PER_S, alone);
+            close_simulation();
+            open_simulation(CASES[c].scenario, threads, true);
+            sim.stop_ns = stop_ns;
+            play(NS_PER_S, together);
+            for (uint32_t b = 0; b < CASES[c].behaviors; b++) {
+                assert_true(alone[b].begun == alone[b].intended);
+                assert_memory_equal(&together[2 * b], &alone[b], sizeof alone[b]);
+                assert_memory_equal(&together[2 * b + 1], &alone[b], sizeof alone[b]);
+            }
+            close_simulation();
         }
     }
 }
@@ -464,6 +511,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_side_plays_what_the_plan_alone_plays),
         cmocka_unit_test(test_a_stalled_side_does_not_delay_the_other),
+        cmocka_unit_test(test_a_stop_leaves_both_sides_the_same_arrivals),
         cmocka_unit_test(test_one_side_is_half_a_gap_later_by_turns),
         cmocka_unit_test(test_an_arrival_is_not_late_because_of_the_one_before_it),
         cmocka_unit_test(test_the_sides_take_turns_within_bursts),
