@@ -13,8 +13,8 @@ import { blockValue, comparePaired } from './paired.mjs';
 import { pairsOf, ratiosOf, readDuet } from './pairs.mjs';
 import { heldUp, refusalsOf, refusedBefore } from './refusals.mjs';
 import { failedSide } from './service.mjs';
-import { isSure, leftAbout, sequentialJudge, standingOf, standingText, UNTIL_SURE_MAX }
-  from './standing.mjs';
+import { disturbedText, isSure, leftAbout, sequentialJudge, standingOf, standingText,
+  UNTIL_SURE_MAX } from './standing.mjs';
 import { peekScenario } from '../playing/address.mjs';
 import { blockArguments, holdAlone, playDuet } from '../playing/duet.mjs';
 import { placeDuet, usableCpus } from '../playing/pinning.mjs';
@@ -175,14 +175,14 @@ async function playValid(given, scenario, index) {
     const block = await playBlock(given, scenario, { folder, number: index + 1,
       swapped: index % 2 === 1 });
     if (block === 'stopped' || block.unstarted) return block;
-    if (block.a.client.validity.valid || failedSide(block) || attempt === ATTEMPTS_MAX ||
-        Date.now() > given.until_ms) {
+    const again = !block.a.client.validity.valid && !failedSide(block);
+    const last = attempt >= (given.attempts ?? ATTEMPTS_MAX) || Date.now() > given.until_ms;
+    if (again) given.say(disturbedText('block', last, block.a));
+    if (!again || last) {
       writeWholeFile(path.join(folder, 'done'), '0\n');
       return { ...block, block: index + 1 };
     }
     given.bar.pass();
-    given.say('        the generator was disturbed, the block is played again: ' +
-      `${(block.a.client.validity.reasons ?? []).join('; ')}`);
   }
 }
 
@@ -216,7 +216,8 @@ class Duet {
     const pilot = this.blocks.filter((block) => !failedSide(block)).slice(0, PILOT_BLOCKS);
     if (this.note.asked || pilot.length < PILOT_BLOCKS) return null;
     const reasons = refusalsOf(pilot, this.cpus);
-    const refused = reasons.length ? reasons : await askAlone(this.given, this.scenario, pilot);
+    const refused = reasons.length || this.given.alone === false ? reasons
+      : await askAlone(this.given, this.scenario, pilot);
     if (refused === null) return 'stopped';
     if (refused.length) return this.refuse(refused);
     this.keep({ asked: true });
@@ -278,9 +279,10 @@ class Duet {
 }
 
 /** Plays what is missing. given: { folder, scenarios, servers: { a, b }, repeats, args, until_ms,
- *  untilSure (instead of repeats: on to the end), pilot (also where players are failed), options
- *  (compareRuns'), say, onClient, stopped(), cpus, play, playAlone, holdAlone (for tests) }.
- *  Returns false when it was stopped, else true. */
+ *  untilSure (instead of repeats: on to the end), pilot (also where players are failed), alone
+ *  (false: whether one holds up the other is not asked), attempts (at a block in which the
+ *  generator is disturbed), options (compareRuns'), say, onClient, stopped(), cpus, play,
+ *  playAlone, holdAlone (for tests) }. Returns false when it was stopped, else true. */
 export async function playDuets(given) {
   const wanted = (scenarios) => (given.untilSure ? null : scenarios.reduce((sum, scenario) =>
     sum + Math.max(0, given.repeats - readDuets(given.folder, scenario).length), 0));

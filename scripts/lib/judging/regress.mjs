@@ -17,8 +17,8 @@ import { metricOf } from '../results/metrics.mjs';
 import { readRun } from '../results/run.mjs';
 import { serverEndLine } from '../results/server_end.mjs';
 import { failedSide } from './service.mjs';
-import { isSure, leftAbout, sequentialJudge, standingOf, standingText, UNTIL_SURE_MAX }
-  from './standing.mjs';
+import { disturbedText, isSure, leftAbout, sequentialJudge, standingOf, standingText,
+  UNTIL_SURE_MAX } from './standing.mjs';
 
 const ATTEMPTS_MAX = 3;
 const HOPELESS_PAIRS = 3;
@@ -92,8 +92,8 @@ const startedFile = (folder, scenario) =>
  *  server did. Returns { state: "valid", "invalid", "late" (no time for it) or "unstarted", failed
  *  (see failedSide) }, or null when it was stopped. */
 async function playPair(given, steps) {
+  if (Date.now() > given.until_ms) return { state: 'late' };
   for (let attempt = 1; ; attempt++) {
-    if (Date.now() > given.until_ms) return { state: attempt === 1 ? 'late' : 'invalid' };
     for (const step of steps) fs.rmSync(doneFile(given, step), { force: true });
     const runs = [];
     for (const [index, step] of steps.entries()) {
@@ -114,10 +114,10 @@ async function playPair(given, steps) {
     const disturbed = runs.find(({ run }) => !run.client.validity.valid);
     // Another attempt does not make players of those that a server has dropped.
     if (!disturbed || failed) return { state: 'valid', failed };
-    if (attempt === ATTEMPTS_MAX) return { state: 'invalid' };
+    const last = attempt >= (given.attempts ?? ATTEMPTS_MAX) || Date.now() > given.until_ms;
+    given.say(disturbedText('pair', last, disturbed.run));
+    if (last) return { state: 'invalid' };
     given.bar.again(steps.length);
-    given.say(`        the generator was disturbed, the pair is played again: ` +
-      `${(disturbed.run.client.validity.reasons ?? []).join('; ')}`);
   }
 }
 
@@ -164,8 +164,9 @@ async function playPairs(given, scenario, missing) {
 }
 
 /** Plays what is missing. given: { folder, scenarios, servers: {a, b}, repeats, args, untilSure
- *  (instead of repeats: on to the end) with options (compareRuns'), until_ms (a clock time), say,
- *  onClient, stopped(), play (for tests) }. Returns false when it was stopped. */
+ *  (instead of repeats: on to the end) with options (compareRuns'), attempts (at a pair in which
+ *  the generator is disturbed), until_ms (a clock time), say, onClient, stopped(), play (for
+ *  tests) }. Returns false when it was stopped. */
 export async function playRegress(given) {
   const { folder, scenarios, say, untilSure } = given;
   const repeats = lastOf(given);

@@ -8,6 +8,13 @@ import { formatChange } from '../base/format.mjs';
 /** More than a day of --until-sure is a mistake. */
 export const UNTIL_SURE_MAX = 10000;
 
+/** What is said of a block or a pair of runs in which the generator was disturbed. last: it is not
+ *  played again. */
+export function disturbedText(what, last, { client: { validity } }) {
+  return `        the generator was disturbed, the ${what} ` +
+    `${last ? 'does not count' : 'is played again'}: ${(validity.reasons ?? []).join('; ')}`;
+}
+
 /** The log ratios [{ swapped, value }] for the sequential test: whole pairs of which the second was
  *  swapped, so that what a CPU or an order adds is in both with another sign. */
 function ratiosOf(values) {
