@@ -12,7 +12,7 @@ import { Failure, runCommand, watchInterrupts } from './lib/base/process.mjs';
 import { openProgress } from './lib/base/progress.mjs';
 import { buildPair } from './lib/building/build.mjs';
 import { addWorktree, buildCommit, readHistory, removeWorktree } from './lib/building/history.mjs';
-import { bisect, playPairOf } from './lib/judging/bisect.mjs';
+import { bisect, openState, playPairOf } from './lib/judging/bisect.mjs';
 import { bisectDocument, bisectLines, bisectMarkdown } from './lib/judging/bisect_text.mjs';
 import { ALPHA } from './lib/judging/compare.mjs';
 
@@ -23,7 +23,7 @@ Finds the commit between two revisions that made a server slower or faster. Comm
 worktrees of their own and played against the good end, in pairs of runs (scripts/regress), until it
 is sure which one it was. Commits that cannot be built, started or told are skipped.
   --good REV, --bad REV  the older and the newer end; the newer one may also be the faster one
-  --build CMD            builds a commit, in its folder (the shell's exit code 0: built)
+  --build CMD            builds a commit, in its top folder (the shell's exit code 0: built)
   --server 'CMD {port}'  starts its server, in the same folder; {port} is a free port
   --repo FOLDER          the repository (the current folder); its checkout is not touched, and what
                          is not committed is not tested
@@ -81,8 +81,9 @@ function readArguments(argv) {
 
 /** Where the commits of this call are, and how they are built and started. */
 function makeCommits(given, folder, watch, { say, bar }) {
-  const place = (sha) => path.join(folder, 'commits', sha.slice(0, 12));
-  return { isThere: (sha) => fs.existsSync(place(sha)),
+  const all = path.join(folder, 'commits');
+  const place = (sha) => path.join(all, sha.slice(0, 12));
+  return { shown: shown(all), isThere: (sha) => fs.existsSync(place(sha)),
     server: (sha) => ({ command: given.server, cwd: place(sha) }),
     async build(sha) {
       say(`building ${sha.slice(0, 12)} ...`);
@@ -92,8 +93,9 @@ function makeCommits(given, folder, watch, { say, bar }) {
         onProgram: watch });
     },
     async removeAll(shas) {
-      for (const sha of shas) if (fs.existsSync(place(sha))) await removeWorktree(given.repo,
-        place(sha));
+      for (const sha of shas) {
+        if (fs.existsSync(place(sha))) await removeWorktree(given.repo, place(sha));
+      }
     } };
 }
 
@@ -118,8 +120,7 @@ function makeTellers(bar, count) {
 function askedOf(given, history) {
   const { build, server, metric, effect, alpha, scenario, client, duet } = given;
   return { ...(duet ? { duet } : {}), good: history.good, bad: history.bad, build, server, metric,
-    min_effect: effect, alpha,
-    scenario: readJson(scenario), client };
+    min_effect: effect, alpha, scenario: readJson(scenario), client };
 }
 
 async function main(argv) {
@@ -138,21 +139,30 @@ async function main(argv) {
   const play = { folder, scenario: given.scenario, args: given.client, metric: given.metric,
     duet: given.duet, good: history.good, server: work.server, until_ms, say, bar,
     onClient: watch, stopped };
-  const outcome = await bisect({ file: path.join(folder, 'bisect.json'),
-    asked: askedOf(given, history), good: history.good, commits, step_ms: given.step_ms,
-    options: { alpha: given.alpha, effect: given.effect },
+  const removeAll = () => work.removeAll([history.good, ...commits.map(({ sha }) => sha)]);
+  const file = path.join(folder, 'bisect.json');
+  const state = openState(file, askedOf(given, history));
+  const outcome = await bisect({ file, state, good: history.good, commits,
+    step_ms: given.step_ms, options: { alpha: given.alpha, effect: given.effect },
     over: () => Date.now() > until_ms, stopped, build: work.build, isThere: work.isThere,
     play: (commit, number) => playPairOf(play, commit, number),
-    ...makeTellers(bar, commits.length) }).finally(bar.close);
+    ...makeTellers(bar, commits.length) }).finally(bar.close).catch(async (error) => {
+    await removeAll();
+    throw error;
+  });
   if (outcome === null) {
     say(interruptedText('bisect', argv, folder));
     return 130;
   }
-  return finish(given, { history, folder, outcome, repeat: callAgain('bisect', argv, given.out),
-    work, say });
+  const code = finish(given, { history, folder, outcome,
+    repeat: callAgain('bisect', argv, given.out), say });
+  if (code === 3) say(`kept    ${work.shown}: what was built, for a call that continues`);
+  else await removeAll();
+  return code;
 }
 
-async function finish(given, { history, folder, outcome, repeat, work, say }) {
+/** Says and writes the answer. Returns the exit code. */
+function finish(given, { history, folder, outcome, repeat, say }) {
   const document = bisectDocument({ outcome, commits: history.commits, good: history.good,
     bad: history.bad, metric: given.metric, alpha: given.alpha,
     min_effect: given.effect, repeat });
@@ -160,9 +170,7 @@ async function finish(given, { history, folder, outcome, repeat, work, say }) {
   writeWholeFile(path.join(folder, 'bisect.md'), bisectMarkdown(document));
   say(['', ...bisectLines(document), `repeat  ${repeat}`,
     `files   ${shown(path.join(folder, 'bisect.md'))}`].join('\n'));
-  if (document.verdict === 'cannot tell') return 3;
-  await work.removeAll([history.good, ...history.commits.map(({ sha }) => sha)]);
-  return 0;
+  return document.verdict === 'cannot tell' ? 3 : 0;
 }
 
 runCommand('scripts/bisect', main, USAGE);

@@ -10,7 +10,7 @@ import { ALPHA, readEffect, PRIMARY } from './lib/judging/compare.mjs';
 import { furtherText, verdictMetrics, verdictSummary, verdictTable }
   from './lib/judging/compare_text.mjs';
 import { abstainedText, noteVerdict } from './lib/judging/abstained.mjs';
-import { callAgain, interruptedText } from './lib/base/again.mjs';
+import { callAgain, demandSame, interruptedText } from './lib/base/again.mjs';
 import { writeWholeFile, readJson } from './lib/base/file.mjs';
 import { RESULTS, ROOT, runFolder, shown } from './lib/base/paths.mjs';
 import { runCommand, Failure, watchInterrupts } from './lib/base/process.mjs';
@@ -147,13 +147,7 @@ function openFolder(given) {
   const folder = runFolder('regress', given.out);
   const file = path.join(folder, ASKED);
   if (fs.existsSync(file)) {
-    const before = readJson(file);
-    for (const [key, value] of Object.entries(asked)) {
-      if (JSON.stringify(before[key]) !== JSON.stringify(value)) {
-        throw new Failure(`${file}: the runs here were played with another ${key}: ` +
-          `${JSON.stringify(before[key])}; give another --out`, 2);
-      }
-    }
+    demandSame(file, 'the runs here were played', readJson(file), asked);
   } else {
     writeWholeFile(file, `${JSON.stringify(asked, null, 1)}\n`);
   }

@@ -53,7 +53,7 @@ test('what is missing to know whether the ends differ is said, and how long it t
   const late = bisectDocument({ ...GIVEN, outcome: outcome({ verdict: 'late', range: null, ends,
     pair_s: 20 }) });
   assert.match(bisectLines(late).join('\n'),
-    /about \d+ more pairs of them would tell \(\d+ (seconds|minutes)\): .* longer --max-time/);
+    /about \d+ more pairs of them would tell \(\d+ (seconds|minutes)\): the same call with --out/);
 });
 
 test('the same seed plays the same pairs', () => {

@@ -4,15 +4,18 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { blockRatio, noteOf, playDuets, readDuets } from './duet.mjs';
-import { playRegress, readRegress } from './regress.mjs';
+import { blockRatio, noteOf, playDuets, readBlock } from './duet.mjs';
+import { playRegress, readPairOf, startedOf } from './regress.mjs';
 import { failedSide } from './service.mjs';
 import { changeOf, nextStep } from './culprit.mjs';
+import { demandSame } from '../base/again.mjs';
 import { readJson, writeWholeFile } from '../base/file.mjs';
+import { shown } from '../base/paths.mjs';
 import { Failure } from '../base/process.mjs';
 import { partOf } from '../base/progress.mjs';
 import { metricOf } from '../results/metrics.mjs';
 
+const NO_SUCH_COMMAND = [126, 127]; // of the shell
 const INVALID_MAX = 5;
 const FAILED_MAX = 2;
 
@@ -38,15 +41,13 @@ function pairOf(good, candidate, metric, ratioOf) {
 /** What the last pair of a folder says: { pair (null: it was not finished), started }. */
 const LAST = {
   turns(runs, scenario, number, metric) {
-    const { a, b } = readRegress(runs, scenario, number);
-    const mark = path.join(runs, path.basename(scenario, '.json'), 'not-started.json');
-    return { started: fs.existsSync(mark) ? readJson(mark) : null,
-      pair: a.length < number ? null : pairOf(a.at(-1), b.at(-1), metric,
-        (from, to) => Math.log(to?.value / from?.value)) };
+    const last = readPairOf(runs, scenario, number);
+    return { started: startedOf(runs, scenario), pair: last && pairOf(last.a, last.b, metric,
+      (from, to) => Math.log(to?.value / from?.value)) };
   },
   duet(runs, scenario, number, metric) {
     const { refused, started } = noteOf(runs, scenario);
-    const block = readDuets(runs, scenario).find((one) => one.block === number);
+    const block = readBlock(runs, scenario, number);
     return { started: started ?? null,
       pair: refused ? { refused: refused.join('; ') } : !block ? null
         : pairOf(block.a, block.b, metric, () => blockRatio(block, metric)) };
@@ -56,9 +57,9 @@ const LAST = {
 /** Plays one more pair of a commit (of a duet: a block), in folder/runs/COMMIT: { log_ratio,
  *  failed }, { unstarted: why }, { refused: why }, or null when it was stopped or too late. given:
  *  { folder, scenario, args, metric, duet, good, server(sha), until_ms, say, bar, onClient,
- *  stopped, play (for tests) }. */
+ *  stopped, fakes (for tests: of what playDuets() and playRegress() take) }. */
 export async function playPairOf(given, { sha }, number) {
-  const { folder, scenario, args, metric, server, say, bar, onClient, stopped, play,
+  const { folder, scenario, args, metric, server, say, bar, onClient, stopped, fakes,
     duet } = given;
   const runs = path.join(folder, 'runs', sha.slice(0, 12));
   let whole;
@@ -66,7 +67,7 @@ export async function playPairOf(given, { sha }, number) {
     whole = await (duet ? playDuets : playRegress)({ folder: runs, scenarios: [scenario],
       repeats: number, args, pilot: true, options: {},
       servers: { a: server(given.good), b: server(sha) }, until_ms: given.until_ms, onClient,
-      stopped, play, bar: bar && partOf(bar, sha.slice(0, 12)),
+      stopped, ...fakes, bar: bar && partOf(bar, sha.slice(0, 12)),
       say: (text) => { if (/^ {8}\S/.test(text)) say(text.split('; ')[0]); } });
   } catch (error) {
     if (!error.isServerStart) throw error;
@@ -80,26 +81,22 @@ export async function playPairOf(given, { sha }, number) {
   return started ? { unstarted: started.text } : pair;
 }
 
-/** Opens what is known: a folder of an earlier call must have been asked the same. */
-function openState(file, asked) {
+/** What is known, by the file of an earlier call, which must have been asked the same. */
+export function openState(file, asked) {
   if (!fs.existsSync(file)) return { asked, steps: {} };
   const state = readJson(file);
-  for (const [key, value] of Object.entries(asked)) {
-    if (JSON.stringify(state.asked[key]) !== JSON.stringify(value)) {
-      throw new Failure(`${file}: was made with another ${key}: ` +
-        `${JSON.stringify(state.asked[key])}; give another --out`, 2);
-    }
-  }
+  demandSame(file, 'was made', state.asked, asked);
   return state;
 }
 
-/** Why a commit is played no more; null: it may be. failures: those of its server are an answer. */
-function closedBy(step, { failures, step_ms }) {
+/** Why a commit is played no more; null: it may be. failures: those of its server are an answer.
+ *  before: how many of its pairs are of earlier calls, when the machine may have been another. */
+function closedBy(step, { failures, step_ms, before }) {
   if (step.skipped) return step.skipped;
   const { pairs } = step;
-  if (pairs.length >= INVALID_MAX && pairs.slice(-INVALID_MAX).every((pair) =>
+  if (pairs.length - before >= INVALID_MAX && pairs.slice(-INVALID_MAX).every((pair) =>
     pair.log_ratio === null && !pair.failed)) {
-    return 'its pairs are no measurements: the client was disturbed in each';
+    return `the last ${INVALID_MAX} pairs are no measurements: the client was disturbed in each`;
   }
   if (!failures && pairs.filter(({ failed }) => failed).length >= FAILED_MAX) {
     return 'its server fails its players';
@@ -112,7 +109,8 @@ class Bisection {
   constructor(given) {
     this.given = given;
     this.commits = [{ sha: given.good, title: '' }, ...given.commits];
-    this.state = openState(given.file, given.asked);
+    this.state = given.state;
+    this.before = this.known().map(({ pairs }) => pairs.length);
     this.current = 0;
   }
 
@@ -134,7 +132,8 @@ class Bisection {
     const fails = pairs[bad].filter(({ failed }) => failed).length >= FAILED_MAX;
     // Without an answer of the ends there is none: they have all the time.
     const closed = (i) => closedBy(known[i],
-      { failures: fails || i === bad, step_ms: i === bad ? Infinity : this.given.step_ms });
+      { failures: fails || i === bad, step_ms: i === bad ? Infinity : this.given.step_ms,
+        before: this.before[i] });
     const step = nextStep({ pairs, closed: (i) => closed(i) !== null, current: this.current },
       this.given.options);
     return { ...step, pairs, closed };
@@ -153,9 +152,10 @@ class Bisection {
     const why = await this.given.build(commit.sha);
     if (this.given.stopped()) return false;
     const end = index === 0 ? 'good' : index === this.commits.length - 1 ? 'bad' : null;
-    if (why && (end || why.exit === 127)) {
-      throw new Failure(`--build: ${end ? `the ${end} end` : 'a commit'} ` +
-        `${commit.sha.slice(0, 12)} cannot be built: ${why.text}`, why.exit === 127 ? 2 : 1);
+    if (why && end) {
+      throw new Failure(`--build: the ${end} end ${commit.sha.slice(0, 12)} cannot be built: ` +
+        `${why.text}${why.log ? ` (all of it is in ${shown(why.log)})` : ''}`,
+      NO_SUCH_COMMAND.includes(why.exit) ? 2 : 1);
     }
     step.built = true;
     step.skipped = why ? `its build failed: ${why.text}` : null;
@@ -192,9 +192,9 @@ class Bisection {
   }
 }
 
-/** Bisects. given: { file (the state), asked, good, commits (history.mjs), options: { alpha,
- *  effect }, step_ms (bound of playing one commit; the ends have none), over(), stopped(),
- *  build(sha): null or { exit, text }, isThere(sha), play(commit, number),
+/** Bisects. given: { file (of the state), state (openState()), good, commits (history.mjs),
+ *  options: { alpha, effect }, step_ms (bound of playing one commit; the ends have none), over(),
+ *  stopped(), build(sha): null or { exit, text, log }, isThere(sha), play(commit, number),
  *  skip(commit, index, why), tell(step, commit, index, pair) }. Returns null when it was stopped,
  *  else { verdict, ends, pair_s (what a pair of the ends takes), range, change, steps, better }. */
 export async function bisect(given) {

@@ -84,8 +84,9 @@ function notesOf({ candidates, steps, change, ends, kind }) {
 /** How much more of the ends would tell. */
 function leftText({ pairs_left_about: left, pair_s: each_s }) {
   return left ? `; about ${left} more pairs of them would tell` +
-    `${each_s === null ? '' : ` (${formatPlayed(left * each_s)})`}: the same call with a longer ` +
-    '--max-time goes on; --duet, longer runs (--duration) or a larger --min-effect take fewer' : '';
+    `${each_s === null ? '' : ` (${formatPlayed(left * each_s)})`}: the same call with --out ` +
+    'goes on (--max-time); --duet, longer runs (--duration) or a larger --min-effect take fewer'
+    : '';
 }
 
 /** The answer as lines. */

@@ -44,14 +44,25 @@ export function noteOf(folder, scenario) {
   return fs.existsSync(file) ? readJson(file) : {};
 }
 
-/** The blocks of a scenario that are finished, in their order. */
-export function readDuets(folder, scenario) {
+/** The numbers of the blocks of a scenario that are finished, in their order. */
+function blocksDone(folder, scenario) {
   const where = folderOf(folder, scenario);
   if (!fs.existsSync(where)) return [];
   return fs.readdirSync(where).filter((name) => /^block-\d+$/.test(name))
-    .map((name) => ({ number: Number(name.slice(6)), folder: path.join(where, name) }))
-    .filter((one) => isDone(one.folder)).sort((one, other) => one.number - other.number)
-    .map((one) => ({ ...readDuet(one.folder), block: one.number }));
+    .map((name) => Number(name.slice(6)))
+    .filter((number) => isDone(blockFolder(folder, scenario, number - 1)))
+    .sort((one, other) => one - other);
+}
+
+/** A block of a scenario, by its number from 1; null: it is not finished. */
+export function readBlock(folder, scenario, number) {
+  const where = blockFolder(folder, scenario, number - 1);
+  return isDone(where) ? { ...readDuet(where), block: number } : null;
+}
+
+/** The blocks of a scenario that are finished, in their order. */
+export function readDuets(folder, scenario) {
+  return blocksDone(folder, scenario).map((number) => readBlock(folder, scenario, number));
 }
 
 /** The pairs of a metric that are judged: of blocks in which the generator was not disturbed. */
@@ -285,7 +296,7 @@ class Duet {
  *  playAlone, holdAlone (for tests) }. Returns false when it was stopped, else true. */
 export async function playDuets(given) {
   const wanted = (scenarios) => (given.untilSure ? null : scenarios.reduce((sum, scenario) =>
-    sum + Math.max(0, given.repeats - readDuets(given.folder, scenario).length), 0));
+    sum + Math.max(0, given.repeats - blocksDone(given.folder, scenario).length), 0));
   return withBar(given, { total: wanted(given.scenarios) }, async (all) => {
     for (const [i, scenario] of given.scenarios.entries()) {
       const end = await new Duet(all, scenario).play();

@@ -212,6 +212,18 @@ function readPair(folder, scenario, pair) {
   return { pair, a, b };
 }
 
+/** The runs of a pair, by its number from 1: { a, b }; null: it is not finished. */
+export function readPairOf(folder, scenario, number) {
+  return pairsDone(folder, scenario, number).has(number - 1)
+    ? readPair(folder, scenario, number - 1) : null;
+}
+
+/** The server that does not start: { side, text }; null: both do. */
+export function startedOf(folder, scenario) {
+  const file = startedFile(folder, scenario);
+  return fs.existsSync(file) ? readJson(file) : null;
+}
+
 /** The pairs of a scenario that are finished: [{ pair, a, b }]. */
 function readPairs(folder, scenario, repeats) {
   return [...pairsDone(folder, scenario, repeats)].map((pair) => readPair(folder, scenario, pair));
@@ -244,8 +256,7 @@ export function readRegress(folder, scenario, repeats) {
  *  else the files say, beside the page. */
 export function judgeRegress(folder, scenario, given) {
   const pairs = readPairs(folder, scenario, lastOf(given));
-  const file = startedFile(folder, scenario);
-  const started = fs.existsSync(file) ? readJson(file) : null;
+  const started = startedOf(folder, scenario);
   if (!pairs.length && !started) return null;
   const runs = { a: pairs.map(({ a }) => a), b: pairs.map(({ b }) => b) };
   const judge = given.untilSure
