@@ -1,12 +1,13 @@
 /* A server whose cost is known: it works so long for each request, then sends it back.
  *
- *     cost_server PORT WORK [EVERY EXTRA] [spin | lock FILE]
+ *     cost_server PORT WORK [EVERY EXTRA] [spin | lock FILE | also PORT]
  *
  * WORK and EXTRA are rounds of a loop, about a nanosecond each: they take longer on a CPU that is
  * slower, as a server's own work does. Every EVERYth request takes EXTRA rounds more (0: none).
  * spin: it never sleeps. lock: it works, and sleeps as long again, while it holds the lock of FILE,
- * as programs do that share a database. One thread; messages must be smaller than a segment. Ends
- * by a signal. */
+ * as programs do that share a database. also: it listens on a second port, which no two can have,
+ * as programs do that show their metrics on one. One thread; messages must be smaller than a
+ * segment. Ends by a signal. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -63,9 +64,9 @@ static void cost__serve(struct cost *cost)
     close(file);
 }
 
-static int cost__listen(int port)
+static int cost__listen(const char *port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
     const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int on = 1;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -127,12 +128,16 @@ int main(int argc, char **argv)
     const int epoll = epoll_create1(EPOLL_CLOEXEC);
     int listener;
     if (argc < COST_ARGUMENTS_MIN || epoll < 0) {
-        fprintf(stderr, "usage: cost_server PORT WORK [EVERY EXTRA] [spin | lock FILE]\n");
+        fprintf(stderr, "usage: cost_server PORT WORK [EVERY EXTRA] "
+                        "[spin | lock FILE | also PORT]\n");
         return 2;
     }
     cost.spins = argc > 5 && strcmp(argv[5], "spin") == 0;
     cost.lock = argc > 6 && strcmp(argv[5], "lock") == 0 ? argv[6] : NULL;
-    listener = cost__listen(atoi(argv[1]));
+    if (argc > 6 && strcmp(argv[5], "also") == 0) {
+        cost__listen(argv[6]);
+    }
+    listener = cost__listen(argv[1]);
     cost__watch(epoll, listener);
     for (;;) {
         const int count = epoll_wait(epoll, events, COST_EVENTS, cost.spins ? 0 : -1);

@@ -320,6 +320,16 @@ test('two servers that cannot answer what is due are refused, one alone is a fin
   assert.deepEqual(refusalsOf(block(390, 400), 2), []);
 });
 
+test('what both share is said before what may follow from it', () => {
+  const rated = { client: { validity: { valid: true },
+    rate: { intended: '1200', window_ns: '3000000000', achieved_per_s: 100 } } };
+  const reasons = refusalsOf([blockOf({ a: rated, b: rated,
+    shared: ['both hold, or wait for, the lock of /x/db'] })], 2);
+  assert.equal(reasons.length, 2);
+  assert.match(reasons[0], /^the servers share something: both hold, or wait for, the lock of \/x/);
+  assert.match(reasons[1], /^too much is asked of both: of what was due A answered 25%/);
+});
+
 test('how much slower beside the other: of each side', () => {
   const alone = (p50, p99) => ({ latency_ns: { response: { p50, p99 } } });
   assert.deepEqual(besideRatios([blockOf()], 'a', alone(100e3, 100e3)), { p50: 2, p99: 4 });

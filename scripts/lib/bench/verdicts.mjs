@@ -13,13 +13,15 @@ import { alarmsMost, drawDuets, drawRuns, drawUntilSure, mirror, playedDuets }
 import { writeWholeFile, readJson } from '../base/file.mjs';
 import { buildFolder, ROOT } from '../base/paths.mjs';
 import { Failure, Program } from '../base/process.mjs';
+import { partOf } from '../base/progress.mjs';
 import { addBuckets } from '../results/histogram.mjs';
 import { metricOf } from '../results/metrics.mjs';
+import { playDuets, refusedOf } from '../judging/duet.mjs';
 import { pairsOf, percentileWithin, ratiosOf, readDuet } from '../judging/pairs.mjs';
-import { heldUp, refusalsOf } from '../judging/refusals.mjs';
 import { blockValue } from '../judging/paired.mjs';
 import { median } from '../judging/statistics.mjs';
 import { playDuet } from '../playing/duet.mjs';
+import { freePort } from '../playing/listeners.mjs';
 import { pinCall, placeDuet, usableCpus } from '../playing/pinning.mjs';
 import { playRun } from '../playing/play.mjs';
 
@@ -61,11 +63,11 @@ function startNoise(seed) {
   return { end: () => Promise.all(programs.map((one) => one.stop(2000, 'SIGTERM'))) };
 }
 
-function playBlock(bench, name, a, b, { swapped = false, rate } = {}) {
+function playBlock(bench, name, a, b, swapped) {
   const folder = bench.file(path.join('blocks', name));
   const scenario = bench.scenario('cost', LOAD);
   return playDuet({ servers: { a, b }, scenario, swapped, folder, runId: `verdicts-${name}`,
-    args: ['--duration', `${BLOCK_S}s`, ...(rate ? ['--rate', String(rate)] : [])] })
+    args: ['--duration', `${BLOCK_S}s`] })
     .then(() => readDuet(folder));
 }
 
@@ -80,12 +82,12 @@ function recordOf(block) {
 }
 
 /** A run of one server alone. */
-async function runAlone(bench, name, server, args = []) {
+async function runAlone(bench, name, server) {
   const places = placeDuet(usableCpus());
   const { run } = await playRun({ server: { ...server, cpus: places.a },
     clientCpus: places.client,
     scenario: bench.scenario('cost', LOAD), folder: bench.file(path.join('blocks', name)),
-    runId: `verdicts-${name}`, args });
+    runId: `verdicts-${name}` });
   return run;
 }
 
@@ -123,7 +125,7 @@ async function record(bench, minutes) {
   const until_ms = Date.now() + minutes * 60000;
   try {
     for (let n = 0; n < ROUNDS_LEAST || Date.now() < until_ms; n++) {
-      const block = (kind, b, swapped) => playBlock(bench, kind, base, b, { swapped })
+      const block = (kind, b, swapped) => playBlock(bench, kind, base, b, swapped)
         .then((one) => one.a.client.validity.valid && recording[kind].push(recordOf(one)));
       for (const swapped of [false, true]) {
         await block('same', base, swapped);
@@ -191,41 +193,43 @@ function judgeRecording(bench, recording) {
   row('played: p99 alone, 6 blocks: p99', playedDuets(tail, { key: 'p99' }), null);
 }
 
-/** Why a duet of these is refused: as regress does, what is slower beside the other than alone is
- *  asked twice. */
-async function reasonsOf(bench, { a, b, rate }) {
-  for (let attempt = 1; ; attempt++) {
-    const block = await playBlock(bench, 'refused', a, b, { rate });
-    const reasons = refusalsOf([block], usableCpus().length);
-    if (reasons.length) return reasons;
-    const alone = {};
-    for (const [side, server] of Object.entries({ a, b })) {
-      const run = await runAlone(bench, `alone-${side}`, server,
-        rate ? ['--rate', String(rate)] : []);
-      alone[side] = run.client;
-    }
-    const held = heldUp([block], alone);
-    if (!held.length || attempt === 2) return held;
-  }
+/** Why scripts/regress refuses a duet of these: sentences. */
+async function reasonsOf(bench, name, { a, b, rate }) {
+  const folder = bench.file(path.join('refused', name.replaceAll(' ', '-')));
+  const scenario = bench.scenario('cost', LOAD);
+  await playDuets({ folder, scenarios: [scenario], servers: { a, b }, repeats: 2, options: {},
+    args: ['--duration', `${BLOCK_S}s`, ...(rate ? ['--rate', String(rate)] : [])],
+    until_ms: Infinity, say: () => {}, bar: partOf({ begin() {} }, name) });
+  return refusedOf(folder, scenario);
 }
 
-/** Duets that mislead: each must be refused. */
+/** Duets that mislead: each must be refused, for its own reason; and one that does not. */
 async function refuse(bench) {
   const [lock, log] = [bench.file('lock'), bench.file('log')];
+  const port = await freePort();
   const usual = costCommand(bench, WORK);
-  const needing = costCommand(bench, 10 * WORK, 0, 0, 'lock', lock);
-  const writing = { command: `exec 3>>${log}; ${usual.command}` };
-  const cases = {
-    'B spins': { b: costCommand(bench, WORK, 0, 0, 'spin') },
-    'both need a lock': { a: needing, b: needing, rate: RATE / 2 },
-    'both write a file': { a: writing, b: writing },
-    'too little CPU': { a: costCommand(bench, 30 * WORK), b: costCommand(bench, 30 * WORK) },
-    'nothing wrong': {} };
-  for (const [name, given] of Object.entries(cases)) {
-    const reasons = await reasonsOf(bench, { a: usual, b: usual, ...given });
-    bench.row('-', `refused: ${name}`, (reasons[0] ?? 'not refused').slice(0, 100),
-      (reasons.length > 0) === (name !== 'nothing wrong'));
+  const twice = (server, more) => ({ a: server, b: server, ...more });
+  // What a server does on CPUs of its own takes nothing from the other.
+  const spins = placeDuet(usableCpus()).kind === 'own' ? [] : [['B spins',
+    { b: costCommand(bench, WORK, 0, 0, 'spin') },
+    /^B uses \d+% of a CPU while nothing is asked of it/]];
+  const cases = [...spins,
+    ['both need a lock', twice(costCommand(bench, 10 * WORK, 0, 0, 'lock', lock),
+      { rate: RATE / 2 }), new RegExp(`both hold, or wait for, the lock of ${lock}`)],
+    ['both write a file', twice({ command: `exec 3>>${log}; ${usual.command}` }),
+      new RegExp(`both have ${log} open for writing`)],
+    ['both need a port', twice(costCommand(bench, WORK, 0, 0, 'also', port)),
+      new RegExp(`^. starts alone, but not beside .: both listen on port ${port} `)],
+    ['too little CPU', twice(costCommand(bench, 30 * WORK)),
+      /^too little CPU: the servers use |^too much is asked of both: /]];
+  for (const [name, given, reason] of cases) {
+    const reasons = await reasonsOf(bench, name, { a: usual, b: usual, ...given });
+    const found = reasons.find((text) => reason.test(text));
+    bench.row('-', `refused: ${name}`, (found ?? `for another reason: ${reasons.join('; ')}`)
+      .slice(0, 100), Boolean(found));
   }
+  const [wrong] = await reasonsOf(bench, 'nothing wrong', { a: usual, b: usual });
+  bench.row('-', 'refused: nothing wrong', (wrong ?? 'not refused').slice(0, 100), !wrong);
 }
 
 export async function verdicts(bench) {

@@ -63,11 +63,12 @@ function answeredOf(blocks, side) {
   return shares.length ? median(shares) : 1;
 }
 
-/** Neither answers what is due: other programs have the CPU, or the rate is beyond both. */
+/** Neither answers what is due: other programs have the CPU, the rate is beyond both, or they wait
+ *  for the same thing. */
 function overrun(blocks) {
   const shares = SIDES.map((side) => answeredOf(blocks, side));
   return Math.max(...shares) < ANSWERED_MIN
-    ? [`too little CPU: of what was due A answered ${percent(shares[0])} and B ` +
+    ? [`too much is asked of both: of what was due A answered ${percent(shares[0])} and B ` +
       `${percent(shares[1])}: ${MORE_CPU}`] : [];
 }
 
@@ -108,9 +109,11 @@ export function refusedBefore(cpus) {
 }
 
 /** All that can be said after the first blocks (readDuet): sentences, none where a duet may go on.
- *  cpus: of the machine. */
+ *  What was seen itself comes first: that too little was answered may follow from it. cpus: of the
+ *  machine. */
 export function refusalsOf(blocks, cpus) {
   const shared = [...new Set(blocks.flatMap((block) => block.shared))];
-  return [...spinning(blocks, cpus), ...saturated(blocks, cpus), ...overrun(blocks),
-    ...disturbed(blocks), ...shared.map((text) => `the servers share something: ${text}`)];
+  return [...spinning(blocks, cpus),
+    ...shared.map((text) => `the servers share something: ${text}`),
+    ...saturated(blocks, cpus), ...overrun(blocks), ...disturbed(blocks)];
 }
