@@ -8,6 +8,7 @@
 #include "options.h"
 #include "reporting/cpu_log.h"
 #include "reporting/report.h"
+#include "system/affinity.h"
 #include "system/command_line.h"
 #include "system/host.h"
 #include "system/interrupt.h"
@@ -306,8 +307,12 @@ static int main__parse_and_run(int argc, char **argv)
         options_print_models();
         return EXIT_OK;
     case OPTIONS_INTERRUPT:
-        return interrupt_process(options.interrupted, &error) ? EXIT_OK
-                                                              : main__fail(&error, EXIT_FAILED);
+        return interrupt_process(options.process_id, &error) ? EXIT_OK
+                                                             : main__fail(&error, EXIT_FAILED);
+    case OPTIONS_AFFINITY:
+        return affinity_set(options.process_id, options.cpu_mask, &error)
+                   ? EXIT_OK
+                   : main__fail(&error, EXIT_FAILED);
     case OPTIONS_SERVE:
         break;
     }

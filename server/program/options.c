@@ -6,9 +6,12 @@
 #include "web/request.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char OPTIONS_ABOUT[] = "dummyserver";
+
+enum { OPTIONS_PID_DIGITS_MAX = 9, OPTIONS_MASK_DIGITS_MAX = 16 };
 
 static struct option_choice options__model_choice(size_t index)
 {
@@ -178,7 +181,28 @@ static bool options__interrupt(void *context, const char *value, struct error *e
         return false;
     }
     options->action = OPTIONS_INTERRUPT;
-    options->interrupted = (uint32_t)process_id;
+    options->process_id = (uint32_t)process_id;
+    return true;
+}
+
+static bool options__affinity(void *context, const char *value, struct error *error)
+{
+    struct options *options = context;
+    size_t digits = strspn(value, "0123456789");
+    const char *mask = value + digits + (value[digits] == ':');
+    size_t mask_digits = strspn(mask, "0123456789abcdefABCDEF");
+    unsigned long process_id = digits <= OPTIONS_PID_DIGITS_MAX ? strtoul(value, NULL, 10) : 0;
+    options->cpu_mask = mask_digits <= OPTIONS_MASK_DIGITS_MAX ? strtoull(mask, NULL, 16) : 0;
+    if (process_id == 0 || value[digits] != ':' || mask[mask_digits] != '\0' ||
+        options->cpu_mask == 0) {
+        error_set(error,
+                  "expected a process id and its CPUs as a hexadecimal mask, such as 1234:5 for "
+                  "CPUs 0 and 2, found \"%s\"",
+                  value);
+        return false;
+    }
+    options->action = OPTIONS_AFFINITY;
+    options->process_id = (uint32_t)process_id;
     return true;
 }
 
@@ -262,6 +286,10 @@ static const struct option_row OPTIONS_ROWS[] = {
     {"interrupt", 0, "PID", OPTION_CALL, .set = options__interrupt,
      .help = "serve nothing: ask the program of that process id to end, as Ctrl+C in\n"
              "its console does, and exit (Windows has no other command for that)"},
+    {"affinity", 0, "PID:MASK", OPTION_CALL, .set = options__affinity,
+     .help = "serve nothing: keep the program of that process id, and what it starts\n"
+             "from then on, on these CPUs (hexadecimal, as in 5: CPUs 0 and 2), and\n"
+             "exit (Windows has no other command for that)"},
     {"quiet", 'q', NULL, OPTION_FLAG, AT(quiet),
      .help = "no summary at the end"},
     {"list-options", 0, NULL, OPTION_ANSWER, AT(action), .low = OPTIONS_LIST_OPTIONS,

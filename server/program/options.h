@@ -10,7 +10,8 @@ enum options_action {
     OPTIONS_VERSION,
     OPTIONS_LIST_MODELS,
     OPTIONS_LIST_OPTIONS,
-    OPTIONS_INTERRUPT
+    OPTIONS_INTERRUPT,
+    OPTIONS_AFFINITY
 };
 
 struct options {
@@ -20,7 +21,8 @@ struct options {
     uint32_t ports_count;
     uint32_t listeners;      /* of each port */
     bool reuse_port;         /* other processes may listen there, too */
-    uint32_t interrupted;    /* OPTIONS_INTERRUPT: the process */
+    uint32_t process_id;     /* of the other program: OPTIONS_INTERRUPT, OPTIONS_AFFINITY */
+    uint64_t cpu_mask;       /* OPTIONS_AFFINITY */
     struct tls_settings tls; /* with cert_path, or of a certificate that is to be made */
     bool tls_self_signed;
     const char *out;    /* NULL: no result is written */

@@ -296,6 +296,33 @@ test('--interrupt ends another one as Ctrl+C does', LIMIT, async (t) => {
   assert.equal(server.program.exitCode, 0, said(server.program));
 });
 
+test('--affinity keeps another one on the CPUs that are asked for', LIMIT, async (t) => {
+  const call = programCall('dummyserver');
+  const ask = async (value) => {
+    const asked = new Program(call.command, [...call.args, '--affinity', value], { env: call.env });
+    await asked.wait(RUN_TIME_MS);
+    return asked;
+  };
+  for (const value of ['5', '5:', ':1', '0:1', '5:0', '5:g', `5:${'1'.repeat(17)}`, '-5:1',
+    '5:1 ']) {
+    const refused = await ask(value);
+    assert.equal(refused.exitCode, 2, value);
+    assertOneLine(refused, /--affinity.*expected a process id and its CPUs as a hexadecimal mask/);
+  }
+  const nobody = await ask('999999999:1');
+  assert.equal(nobody.exitCode, 1, said(nobody));
+  assertOneLine(nobody, /^dummyserver: cannot put process 999999999 on CPUs 0x1: \S/);
+  if (WINDOWS) return; // e2e_first_steps: only a program there knows its own id
+  const server = await runServer(t);
+  const cpusOf = () => /^Cpus_allowed_list:\s*(\S+)/m.exec(
+    fs.readFileSync(`/proc/${server.program.pid}/status`, 'utf8'))[1];
+  const last = Number(cpusOf().split(/[-,]/).at(-1));
+  const asked = await ask(`${server.program.pid}:${(1n << BigInt(last)).toString(16)}`);
+  assert.equal(asked.exitCode, 0, said(asked));
+  assert.equal(cpusOf(), String(last));
+  await endServer(server);
+});
+
 test('--duration ends it by itself, with a result', LIMIT, async (t) => {
   const file = path.join(folderFor(t), 'server.json');
   const server = await runServer(t, ['--duration', '500ms', '--out', fileFor(file)]);

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { ON_WINDOWS } from '../base/paths.mjs';
 import { Failure, Program, run } from '../base/process.mjs';
+import { startOn } from './pinning.mjs';
 import { programCall, programPath } from './server.mjs';
 
 const CHECK_MS = 60000;
@@ -33,10 +34,11 @@ export function startClient(given) {
   { env, output, group: true });
 }
 
-/** Plays it to its end, or bound_ms: { client, overdue } (see awaitClient). onClient(client) is
- *  called when it has been started. */
-export async function playClient({ bound_ms, onClient, ...given }) {
-  const client = startClient(given);
+/** Plays it to its end, or bound_ms: { client, overdue } (see awaitClient). cpus: on these.
+ *  onClient(client) is called when it has been started. */
+export async function playClient({ bound_ms, onClient, cpus, ...given }) {
+  const { call = programCall('dummyclient', given.windows ?? ON_WINDOWS) } = given;
+  const client = startOn(cpus, call, (placed) => startClient({ ...given, call: placed }));
   onClient?.(client);
   const overdue = await awaitClient(client, bound_ms);
   if (client.error) throw client.failure('could not be started');

@@ -11,8 +11,8 @@ import { peekScenario } from './address.mjs';
 import { makeCertificate } from './certificate.mjs';
 import { clientBoundMs, keepSaid, playClient } from './client.mjs';
 import { freePort } from './listeners.mjs';
-import { pinCall, pinProcess, placeDuet, usableCpus } from './pinning.mjs';
-import { programCall, sampleSessions, sessionsOf } from './server.mjs';
+import { placeDuet, usableCpus } from './pinning.mjs';
+import { sampleSessions, sessionsOf } from './server.mjs';
 import { findShared, lookAt } from './sharing.mjs';
 import { clientHarmed, endTested, startTested } from './tested.mjs';
 import { makeFolder, writeWholeFile } from '../base/file.mjs';
@@ -73,7 +73,6 @@ async function startBoth(given, places, folder) {
       await endBoth(servers, folder, () => false);
       throw Object.assign(error, { side, held });
     }
-    await pinProcess(servers[side].program.pid, places[side]);
   }
   return servers;
 }
@@ -103,8 +102,7 @@ async function playBoth(given, servers, places) {
   try {
     played = await playClient({ scenario: given.scenario, out: given.file,
       bound_ms: given.bound_ms, onClient: given.onClient,
-      call: pinCall(programCall('dummyclient', given.windows), places.client),
-      windows: given.windows, args: given.clientArgs() });
+      cpus: places.client, windows: given.windows, args: given.clientArgs() });
   } finally {
     clearInterval(timer);
   }

@@ -1,16 +1,19 @@
 // Which CPUs the two servers of a duet and their client get, and how a program is kept on them.
 //
-// Linux: taskset around the call, so that a server that asks for its number of CPUs is told the
-// truth. Windows: the affinity of the process and its children, set as soon as it listens. Under
-// Wine nothing is pinned: the wineserver, which both sides need, would stay where it is.
+// From its first instruction on, so that a server that asks for its number of CPUs is told the
+// truth. Linux: taskset around the call. Windows has no such command that leaves a line for cmd.exe
+// as it is, but what a program starts inherits its affinity: this one has the CPUs while it starts
+// the other. Windows programs on Linux are not pinned: the wineserver, which both sides need, would
+// stay where it is.
 
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { ON_WINDOWS } from '../base/paths.mjs';
-import { run } from '../base/process.mjs';
+import { ON_WINDOWS, programsFolder } from '../base/paths.mjs';
+import { Failure } from '../base/process.mjs';
 
-const AFFINITY_MS = 30000;
+const GROUP_CPUS = 64; // a mask is of one group of processors
 
 /** "0-2,5" as [0, 1, 2, 5]. */
 export function readCpuList(text) {
@@ -25,9 +28,27 @@ function hasTaskset() {
     .some((folder) => fs.existsSync(path.join(folder, 'taskset')));
 }
 
+/** Windows: this program, and what it starts from then on, on these CPUs. Why not, in words; null:
+ *  it is done. */
+function moveTo(cpus) {
+  const mask = cpus.reduce((sum, cpu) => sum | 1n << BigInt(cpu), 0n).toString(16);
+  const done = spawnSync(path.join(programsFolder('windows'), 'dummyserver.exe'),
+    ['--affinity', `${process.pid}:${mask}`], { encoding: 'utf8', windowsHide: true });
+  return done.status === 0 ? null : done.error?.message ?? done.stderr.trim();
+}
+
+let windowsCpus;
+
+/** Those of Windows. None where somebody has said on which this program runs. */
+function cpusOfWindows() {
+  const all = os.cpus().map((_, i) => i).slice(0, GROUP_CPUS);
+  windowsCpus ??= os.availableParallelism() >= all.length && moveTo(all) === null ? all : [];
+  return windowsCpus;
+}
+
 /** The CPUs that may be given to programs; none where nothing can be pinned. */
 export function usableCpus() {
-  if (ON_WINDOWS) return os.cpus().map((_, i) => i).slice(0, 32); // one processor group's mask
+  if (ON_WINDOWS) return cpusOfWindows();
   if (!hasTaskset()) return [];
   try {
     const [, list] = /^Cpus_allowed_list:\s*(\S+)/m.exec(
@@ -82,18 +103,22 @@ export function placeDuet(cpus, { swapped = false, siblings = siblingsOf } = {})
   return { kind: 'shared', a: servers, b: servers, client: units.slice(half).flat() };
 }
 
-/** A call ({ command, args, env }) that runs on these CPUs; null: anywhere. */
+/** Linux: a call ({ command, args, env }) that runs on these CPUs; null: anywhere. */
 export function pinCall(call, cpus) {
-  return !cpus?.length || ON_WINDOWS || call.command === 'wine' ? call
-    : { ...call, command: 'taskset', args: ['-c', cpus.join(','), call.command, ...call.args] };
+  return cpus?.length ? { ...call, command: 'taskset',
+    args: ['-c', cpus.join(','), call.command, ...call.args] } : call;
 }
 
-/** Windows: puts a process and its children onto these CPUs. */
-export async function pinProcess(pid, cpus) {
-  if (!ON_WINDOWS || !cpus?.length) return;
-  const mask = cpus.reduce((sum, cpu) => sum + 2 ** cpu, 0);
-  await run('powershell.exe', ['-NoProfile', '-Command', `function pin($id) { ` +
-    `(Get-Process -Id $id).ProcessorAffinity = ${mask}; ` +
-    'Get-CimInstance Win32_Process -Filter "ParentProcessId=$id" | ' +
-    `ForEach-Object { pin $_.ProcessId } }; pin ${pid}`], { time_ms: AFFINITY_MS });
+/** Starts a call ({ command, args, env }) on these CPUs (null: anywhere). Returns what start(call)
+ *  does. */
+export function startOn(cpus, call, start) {
+  if (!cpus?.length || (!ON_WINDOWS && call.env?.WINEPREFIX)) return start(call);
+  if (!ON_WINDOWS) return start(pinCall(call, cpus));
+  const why = moveTo(cpus);
+  if (why) throw new Failure(`a program cannot be kept on CPUs ${cpus.join(', ')}: ${why}`);
+  try {
+    return start(call);
+  } finally {
+    moveTo(usableCpus());
+  }
 }

@@ -6,11 +6,8 @@ import { addressArguments, peekScenario } from './address.mjs';
 import { makeCertificate } from './certificate.mjs';
 import { clientBoundMs, keepSaid, playClient } from './client.mjs';
 import { makeFolder } from '../base/file.mjs';
-import { ON_WINDOWS } from '../base/paths.mjs';
-import { pinCall } from './pinning.mjs';
 import { readResult } from '../results/result.mjs';
 import { readRun } from '../results/run.mjs';
-import { programCall } from './server.mjs';
 import { clientHarmed, endTested, startTested } from './tested.mjs';
 
 const NO_SUCH_COMMAND = [126, 127];
@@ -34,7 +31,7 @@ export async function playRun(given) {
       ownArgs: [...wanted.ownArgs ?? [], ...secured.ownArgs()] }, runId, folder);
     try {
       played = await playClient({ scenario, out: file, bound_ms, onClient: given.onClient,
-        call: given.clientCpus && pinCall(programCall('dummyclient', ON_WINDOWS), given.clientCpus),
+        cpus: given.clientCpus,
         args: [...at(server.port), '--run-id', runId, ...args, ...secured.clientArgs] });
     } finally {
       const written = fs.existsSync(file);

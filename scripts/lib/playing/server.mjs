@@ -7,7 +7,7 @@ import { accepts, freePort, isOrphan, listenersOf, markedProcesses, portTaken, p
   processLives } from './listeners.mjs';
 import { isUrl } from '../base/arguments.mjs';
 import { ON_WINDOWS, programsFolder } from '../base/paths.mjs';
-import { pinCall } from './pinning.mjs';
+import { startOn } from './pinning.mjs';
 import { Failure, Program, shellCall, sleep } from '../base/process.mjs';
 import { exitIsBad } from '../results/server_end.mjs';
 import { wineCall, useWine } from '../building/wine.mjs';
@@ -35,10 +35,10 @@ export function programPath(file, windows) {
 
 /** Starts dummyserver on a free port and waits until it listens. Returns { program, port }. */
 export async function startServer({ windows = false, port = 0, args = [], call, cpus } = {}) {
-  const { command, args: first, env } = pinCall(call ?? programCall('dummyserver', windows), cpus);
   if (port && !args.includes('--reuse-port')) await demandFreePort(port);
-  const program = new Program(command, [...first, '--port', String(port), ...args],
-    { env, group: true });
+  const program = startOn(cpus, call ?? programCall('dummyserver', windows),
+    ({ command, args: first, env }) => new Program(command,
+      [...first, '--port', String(port), ...args], { env, group: true }));
   try {
     const match = await program.line(/listening on (\S+):(\d+)/, READY_TIME_MS);
     return { program, host: match[1], port: Number(match[2]) };
@@ -94,11 +94,10 @@ export async function startForeign(commandLine, { port, cpus, cwd } = {}) {
   if (port) await demandFreePort(port);
   const chosen = port || await freePort();
   const line = commandLine.replaceAll('{port}', String(chosen));
-  const { command: shell, args } = pinCall(shellCall(line), cpus);
   const name = `${process.pid}-${crypto.randomBytes(6).toString('hex')}`;
   const mark = `${MARK}=${name}`;
-  const program = new Program(shell, args, { group: true, shell: true, verbatim: true,
-    cwd, env: { [MARK]: name } });
+  const program = startOn(cpus, shellCall(line), ({ command, args }) => new Program(command, args,
+    { group: true, shell: true, verbatim: true, cwd, env: { [MARK]: name } }));
   const deadline = Date.now() + READY_TIME_MS;
   while (!await accepts(chosen)) {
     if (!mayListen(program)) {
