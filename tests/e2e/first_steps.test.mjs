@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import test, { after } from 'node:test';
 import { assertClean, assertOneLine, folderFor, freePort, LIMIT, resultOf, ROOT, RUN_TIME_MS, said,
@@ -268,6 +269,30 @@ test('stress.cmd plays, and passes arguments and the exit code on', BATCH, async
   assert.equal(client.thresholds[0].expr, 'latency.response.p50 > 60s');
   assert.match(text, /reconciled: every connection, message and byte/);
   assert.ok(fs.existsSync(path.join(results, '결과', id, 'report.html')));
+});
+
+test('a program is started on the CPUs that it is given', BATCH, async (t) => {
+  const folder = oddFolder(t);
+  const module = (name) => JSON.stringify(new URL(`file:///Z:${
+    path.join(ROOT, 'scripts', 'lib', 'playing', name)}`).href);
+  fs.writeFileSync(path.join(folder, 'pin.mjs'), `
+    import { usableCpus } from ${module('pinning.mjs')};
+    import { endServer, startServer } from ${module('server.mjs')};
+    const all = usableCpus();
+    for (const cpus of [all.slice(-1), all, null]) {
+      const server = await startServer({ windows: true, cpus });
+      console.log(all.length, /(\\d+) threads?/.exec(server.program.stdout)[1]);
+      await endServer(server);
+    }`);
+  const { program, text } = await batch(t, folder, 'node', ['pin.mjs'],
+    { tools: makeTools(t, { node: '' }), env: NO_BUILD() });
+  assert.equal(program.exitCode, 0, text);
+  // A server asks how many CPUs it has before it does anything else.
+  const [[cpus, one], [, all], [, free]] = text.trim().split(/\r?\n/)
+    .map((line) => line.split(' ').map(Number));
+  assert.equal(cpus, os.availableParallelism(), text);
+  assert.ok(cpus === 1 ? one === all : one < all, text);
+  assert.equal(all, free, text);
 });
 
 test('what is missing on Windows is named, or installed by winget', BATCH, async (t) => {
