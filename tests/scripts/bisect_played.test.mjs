@@ -117,6 +117,30 @@ test('a commit that cannot be built is skipped, whatever its shell says; an end 
     }
   });
 
+test('a commit without a server is skipped; of the ends it is said which has none', async (t) => {
+  const absent = (digit) => {
+    const { played, fakes } = makeFakes();
+    const missing = (side) => Object.assign(new Error('"x" ended before it listened (exit 127)'),
+      { isServerStart: true, exit: 127, ...(side && { side, held: null }) });
+    return { played, fakes: { ...fakes, play: async (one) => {
+      if (one.server?.command[0] === digit) throw missing();
+      for (const side of one.servers ? ['a', 'b'] : []) {
+        if (one.servers[side].command[0] === digit) throw missing(side);
+      }
+      return fakes.play(one);
+    } } };
+  };
+  for (const duet of [true, false]) {
+    const { outcome, skipped } = await bisectIn(makeFolder(t), absent('3'), { duet });
+    assert.match(skipped.join('\n'), /^3: its server does not start: .*\(exit 127\)$/m);
+    assert.deepEqual([outcome.range.first, outcome.range.last], [3, CULPRIT]);
+    for (const [digit, end] of [['0', 'good'], ['6', 'bad']]) {
+      await assert.rejects(bisectIn(makeFolder(t), absent(digit), { duet }),
+        { message: new RegExp(`^the server of the ${end} end does not start: `) });
+    }
+  }
+});
+
 test('a commit whose duet would mislead is skipped; at the ends it is the answer', async (t) => {
   const spins = (digit) => makeFakes({ spoil: (sha) => (sha[0] === digit
     ? { sides: { b: { idle_cpus: 0.98 } } } : {}) });

@@ -54,6 +54,12 @@ const LAST = {
   },
 };
 
+/** Of a commit whose server does not start; without that of the good end there is nothing. */
+function unstarted({ side, text }) {
+  if (side !== 'a') return { unstarted: text };
+  throw new Failure(`the server of the good end does not start: ${text}`);
+}
+
 /** Plays one more pair of a commit (of a duet: a block), in folder/runs/COMMIT: { log_ratio,
  *  failed }, { unstarted: why }, { refused: why }, or null when it was stopped or too late. given:
  *  { folder, scenario, args, metric, duet, good, server(sha), until_ms, say, bar, onClient,
@@ -71,14 +77,11 @@ export async function playPairOf(given, { sha }, number) {
       say: (text) => { if (/^ {8}\S/.test(text)) say(text.split('; ')[0]); } });
   } catch (error) {
     if (!error.isServerStart) throw error;
-    return { unstarted: error.message.split('\n')[0] };
+    return unstarted({ side: error.side, text: error.message.split('\n')[0] });
   }
   if (!whole) return null;
   const { started, pair } = LAST[duet ? 'duet' : 'turns'](runs, scenario, number, metric);
-  if (started?.side === 'a') {
-    throw new Failure(`the server of the good end does not start: ${started.text}`);
-  }
-  return started ? { unstarted: started.text } : pair;
+  return started ? unstarted(started) : pair;
 }
 
 /** What is known, by the file of an earlier call, which must have been asked the same. */

@@ -46,7 +46,8 @@ function pairsDone(folder, scenario, repeats) {
     .sort((one, other) => one - other));
 }
 
-/** Plays one run of a pair; null when it was stopped meanwhile. */
+/** Plays one run of a pair; null when it was stopped meanwhile. What starting a server throws has
+ *  the side of it. */
 async function runOfPair(given, step) {
   const name = path.basename(step.scenario, '.json');
   const target = pairFolder(given.folder, step.scenario, step);
@@ -55,7 +56,9 @@ async function runOfPair(given, step) {
     args: given.args, scenario: step.scenario,
     runId: runIdOf(name, `${step.pair + 1}${step.side}-${Date.now().toString(36)}`),
     folder: target,
-    onClient: given.onClient }));
+    onClient: given.onClient })).catch((error) => {
+    throw Object.assign(error, { side: step.side });
+  });
   if (played.unstarted) return played;
   if (given.stopped?.()) return null;
   if (!played.run || played.code === 2) {
