@@ -8,7 +8,7 @@ import { logRatios, pairsOf, percentileError, percentileWithin, ratiosOf, readDu
   from '../../scripts/lib/judging/pairs.mjs';
 import { pinCall, placeDuet, readCpuList, usableCpus }
   from '../../scripts/lib/playing/pinning.mjs';
-import { findShared, readLocks } from '../../scripts/lib/playing/sharing.mjs';
+import { findShared, readLocks, sharedOf } from '../../scripts/lib/playing/sharing.mjs';
 import { blockArguments } from '../../scripts/lib/playing/duet.mjs';
 import { makeFolder } from './helpers.mjs';
 import { gaussian, random } from './synthetic.mjs';
@@ -159,6 +159,15 @@ test('locks: who holds one, and who waits for it', () => {
   const locks = readLocks(LOCKS);
   assert.deepEqual([...locks.get('08:01:4711')], [100, 200]);
   assert.deepEqual([...locks.get('08:01:12')], [100]);
+});
+
+test('the lock that both have is named by its file, also where that is only read', () => {
+  const look = () => ({ files: new Map(), ports: new Set(), locks: new Set(['08:01:4711']),
+    names: new Map([['2049:4711', '/x/lock'], ['2049:12', '/x/db']]) });
+  assert.deepEqual(sharedOf(look(), look()), ['both hold, or wait for, the lock of /x/lock']);
+  const nameless = { ...look(), names: new Map() };
+  assert.deepEqual(sharedOf(nameless, nameless),
+    ['both hold, or wait for, the lock of inode 4711']);
 });
 
 /** A process that has a file open for writing, and prints a line when it has. */

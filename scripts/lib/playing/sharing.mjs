@@ -30,18 +30,18 @@ function link(file) {
   }
 }
 
-/** Regular files that a process has open for writing, as Map of "device:inode" to name; those of
+/** Regular files that a process has open: [{ place ("device:inode"), name, written }]; those of
  *  /dev, /proc and memory are none. */
-function writtenFiles(pid) {
-  const files = new Map();
+function openFiles(pid) {
+  const files = [];
   for (const fd of entries(`/proc/${pid}/fd`)) {
     const name = link(`/proc/${pid}/fd/${fd}`);
     if (!name.startsWith('/') || /^\/(dev|proc|sys|memfd:)/.test(name)) continue;
     const [, flags] = /^flags:\s*(\d+)/m.exec(read(`/proc/${pid}/fdinfo/${fd}`)) ?? [];
-    if (!(parseInt(flags, 8) & WRITES)) continue;
     try {
       const stat = fs.statSync(`/proc/${pid}/fd/${fd}`);
-      if (stat.isFile()) files.set(`${stat.dev}:${stat.ino}`, name);
+      if (!stat.isFile()) continue;
+      files.push({ place: `${stat.dev}:${stat.ino}`, name, written: parseInt(flags, 8) & WRITES });
     } catch {
       // It was closed meanwhile.
     }
@@ -74,11 +74,15 @@ function portsListened(pid) {
     .filter(Boolean));
 }
 
-/** What a server's processes hold at this moment: { files, ports, locks }. */
+/** What a server's processes hold at this moment: { files (for writing), ports, locks, names (of
+ *  all files that are open) }. */
 export function lookAt(pids) {
-  const all = { files: new Map(), ports: new Set(), locks: new Set() };
+  const all = { files: new Map(), ports: new Set(), locks: new Set(), names: new Map() };
   for (const pid of pids) {
-    for (const [place, name] of writtenFiles(pid)) all.files.set(place, name);
+    for (const { place, name, written } of openFiles(pid)) {
+      all.names.set(place, name);
+      if (written) all.files.set(place, name);
+    }
     for (const port of portsListened(pid)) all.ports.add(port);
   }
   for (const [place, owners] of readLocks(read('/proc/locks'))) {
@@ -93,7 +97,7 @@ export function sharedOf(a, b) {
   for (const place of a.locks) {
     if (!b.locks.has(place)) continue;
     const inode = place.split(':').at(-1);
-    const file = [...a.files, ...b.files].find(([one]) => one.endsWith(`:${inode}`));
+    const file = [...a.names, ...b.names].find(([one]) => one.endsWith(`:${inode}`));
     shared.push(`both hold, or wait for, the lock of ${file ? file[1] : `inode ${inode}`}`);
   }
   for (const [place, name] of a.files) {
