@@ -360,7 +360,8 @@ static void supervisor__show(struct supervisor *supervisor, int64_t now_ns)
     int64_t t0_ns = supervisor->run->t0_ns;
     int64_t since_ns =
         t0_ns == TIME_NEVER_NS || now_ns < t0_ns ? supervisor->run->origin_ns : t0_ns;
-    console_tick(&supervisor->console, supervisor->run->course, phase, now_ns - since_ns,
+    console_tick(&supervisor->console, supervisor->run->course,
+                 early_stop_figures(&supervisor->early_stop), phase, now_ns - since_ns,
                  supervisor->view, now_ns);
     if (supervisor->feed != NULL) {
         struct record_moment moment = supervisor__moment(supervisor, phase, now_ns);

@@ -29,6 +29,7 @@ struct console__frame {
     struct live_view now;
     struct live_view before;
     struct screen_history history;
+    int64_t steps_p99_ns[LIVE_STEPS_MAX];
 };
 
 static const char CONSOLE_TAKE_WHOLE[] = "\x1b[?1049h";
@@ -63,6 +64,7 @@ static void console__draw_text(struct console__shown *shown, const struct consol
     moment.now = &frame->now;
     moment.before = &frame->before;
     moment.history = &frame->history;
+    moment.steps_p99_ns = frame->moment.steps_p99_ns != NULL ? frame->steps_p99_ns : NULL;
     moment.log = shown->can_whole ? shown->last : NULL;
     shown->style.columns = terminal_columns();
     shown->style.rows = terminal_rows();
@@ -257,8 +259,20 @@ void console_print(void *context, const char *line)
     console->left_out += !console__put(console, line);
 }
 
-void console_tick(struct console *console, const struct course *course, enum run_phase phase,
-                  int64_t run_ns, const struct live_view *view, int64_t now_ns)
+static const int64_t *console__steps_p99(const struct figures *figures,
+                                         int64_t steps_p99_ns[LIVE_STEPS_MAX])
+{
+    for (uint32_t i = 0; figures != NULL && i < figures->steps_count && i < LIVE_STEPS_MAX; i++) {
+        const struct histogram *response = &figures->steps[i].latency[LATENCY_RESPONSE];
+        steps_p99_ns[i] =
+            histogram_count(response) > 0 ? histogram_percentile(response, 99).low_ns : 0;
+    }
+    return figures != NULL ? steps_p99_ns : NULL;
+}
+
+void console_tick(struct console *console, const struct course *course,
+                  const struct figures *figures, enum run_phase phase, int64_t run_ns,
+                  const struct live_view *view, int64_t now_ns)
 {
     static struct console__frame frame; /* large; of the supervisor's thread */
     int64_t every_ns = console->terminal       ? CONSOLE_TERMINAL_EVERY_NS
@@ -280,6 +294,7 @@ void console_tick(struct console *console, const struct course *course, enum run
                                           .before = &frame.before,
                                           .keys = console->keys};
     if (console->terminal) {
+        frame.moment.steps_p99_ns = console__steps_p99(figures, frame.steps_p99_ns);
         screen_remember(&console->history, &frame.moment);
         frame.history = console->history;
         outlet_show(console->outlet, &frame);

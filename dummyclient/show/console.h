@@ -26,10 +26,11 @@ struct console {
 /* Once per process. False: no thread or no memory for it. */
 bool console_open(struct console *console, const struct plan *plan, bool enabled, int64_t now_ns,
                   struct error *error);
-/* Shows what is due. course: of the load, as it is played. run_ns: since t0 (connecting: since the
- * origin). */
-void console_tick(struct console *console, const struct course *course, enum run_phase phase,
-                  int64_t run_ns, const struct live_view *view, int64_t now_ns);
+/* Shows what is due. course: of the load, as it is played. figures: of the measuring window; NULL:
+ * they are not looked at. run_ns: since t0 (connecting: since the origin). */
+void console_tick(struct console *console, const struct course *course,
+                  const struct figures *figures, enum run_phase phase, int64_t run_ns,
+                  const struct live_view *view, int64_t now_ns);
 /* A line, without its end: it stays in the terminal (while the screen is there, it is also shown
  * below it). Counted where there is no room for it.
  * console: a struct console (logbook_print() takes this as it is). */

@@ -471,11 +471,14 @@ static void screen__put_list(struct screen *screen, const struct screen__list *l
 }
 
 static void screen__put_counted(struct screen *screen, const char *name, uint64_t per_s,
-                                uint64_t unanswered, uint64_t errors)
+                                int64_t p99_ns, uint64_t unanswered, uint64_t errors)
 {
     struct canvas_items items = {.count = 0};
     char text[UNITS_TEXT_BYTES_MAX];
     canvas_add(&items, "%s/s", units_format_count(per_s, text));
+    if (p99_ns > 0) {
+        canvas_add(&items, "p99 so far %s", units_format_duration(p99_ns, text));
+    }
     if (unanswered > 0) {
         canvas_add(&items, "no reply %s", units_format_count(unanswered, text));
     }
@@ -493,6 +496,7 @@ static void screen__put_step(struct screen *screen, uint32_t i)
     screen__put_counted(screen, moment->plan->step_names[i],
                         screen__rate(moment, now[LIVE_STEP_REQUESTS] -
                                                  moment->before->steps[i][LIVE_STEP_REQUESTS]),
+                        moment->steps_p99_ns != NULL ? moment->steps_p99_ns[i] : 0,
                         now[LIVE_STEP_UNANSWERED], now[LIVE_STEP_ERRORS]);
 }
 
@@ -513,7 +517,7 @@ static void screen__put_share(struct screen *screen, const char *name, uint32_t 
     const uint64_t *before = moment->before->shares[share];
     screen__put_counted(
         screen, name,
-        screen__rate(moment, now[LIVE_SHARE_ITERATIONS] - before[LIVE_SHARE_ITERATIONS]), 0,
+        screen__rate(moment, now[LIVE_SHARE_ITERATIONS] - before[LIVE_SHARE_ITERATIONS]), 0, 0,
         now[LIVE_SHARE_ERRORS]);
 }
 

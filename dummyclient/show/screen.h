@@ -36,8 +36,9 @@ struct screen_moment {
     const struct live_view *now;
     const struct live_view *before;
     const struct screen_history *history;
-    const char *keys; /* what keys do; NULL: none do anything */
-    const char *log;  /* lines that were printed last, each with its end; NULL: none */
+    const int64_t *steps_p99_ns; /* of the measuring window; NULL: it is not looked at */
+    const char *keys;            /* what keys do; NULL: none do anything */
+    const char *log;             /* lines that were printed last, each with its end; NULL: none */
 };
 
 /* run_ns, passed_ns: the moment's. */

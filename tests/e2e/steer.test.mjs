@@ -208,6 +208,11 @@ test('ranks are steered as one', { ...LIMIT, skip: mpiMissing() }, async (t) => 
   assert.deepEqual(steered.answers.map(({ status }) => status), Array(6).fill(200));
   const { begun, dropped, never_started: never, intended } = steered.result.rate;
   assert.equal(begun + dropped + never, intended);
+  // Each rank has played its share of the touched load: none was due by the planned one.
+  const { hosts } = steered.result;
+  const sum = (key) => hosts.reduce((all, host) => all + Number(host[key]), 0);
+  assert.deepEqual([hosts.length, sum('intended'), sum('started')], [3, intended, begun]);
+  assert.ok(hosts.every(({ started }) => Number(started) > 0), JSON.stringify(hosts));
   await assertReplays(t, folder, server, steered, 500);
   await endServer(server);
 });

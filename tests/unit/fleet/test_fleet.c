@@ -230,11 +230,13 @@ static void test_statuses_add_up_and_orders_arrive(void **state)
     status.barrier_present[0] = 3;
     for (uint32_t i = 1; i < 3; i++) {
         status.barrier_seen[0] = i;
+        status.touches = 7 - i;
+        status.view.marks[1] = i;
         fleets[i].ranks[i].clock_offset_ns = 1000 * (int64_t)i; /* the leader is ahead by that */
         fleet_exchange(&fleets[i], &status, now_ns);
     }
     fleet_exchange(&fleets[0], &whole, now_ns);
-    whole = (struct fleet_status){.workers_running = 1};
+    whole = (struct fleet_status){.workers_running = 1, .touches = 9};
     whole.barrier_seen[0] = 7;
     assert_true(fleet_add_others(&fleets[0], &whole));
     assert_int_equal(whole.workers_running, 5);
@@ -247,6 +249,8 @@ static void test_statuses_add_up_and_orders_arrive(void **state)
     assert_int_equal(whole.barrier_waiting[0], 4);
     assert_int_equal(whole.barrier_present[0], 6);
     assert_int_equal(whole.barrier_seen[0], 1); /* the slowest */
+    assert_int_equal(whole.touches, 5);
+    assert_true(whole.view.marks[1] == 3);
 
     struct fleet_orders orders = {.t0_ns = now_ns + 5000,
                                   .stop_ns = TIME_NEVER_NS,

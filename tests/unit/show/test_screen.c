@@ -494,6 +494,20 @@ static void test_nothing_answered_is_not_zero(void **state)
     free(line.text);
 }
 
+static void test_requests_have_their_p99_where_it_is_known(void **state)
+{
+    struct fixture *fixture = *state;
+    struct canvas_style style = {.columns = 80, .rows = 40, .sequences = true};
+    static const int64_t P99[LIVE_STEPS_MAX] = {0, 3 * NS_PER_MS};
+    fixture->now.steps_count = 4;
+    draw_fitting(fixture, &style);
+    assert_shows(fixture, "by request");
+    assert_null(strstr(fixture->text, "p99 so far"));
+    fixture->moment.steps_p99_ns = P99;
+    draw_fitting(fixture, &style);
+    assert_shows(fixture, "p99 so far 3.00 ms");
+}
+
 static struct record_mark long_mark(const void *marks, uint32_t index)
 {
     (void)marks;
@@ -592,6 +606,7 @@ int main(void)
         WITH_PLAN(test_without_sequences_lines_are_filled_up),
         WITH_PLAN(test_last_second_and_so_far_are_apart),
         WITH_PLAN(test_nothing_answered_is_not_zero),
+        WITH_SEVERAL(test_requests_have_their_p99_where_it_is_known),
         WITH_SEVERAL(test_a_long_record_says_what_it_leaves_out),
         WITH_PLAN(test_due_counts_the_first_arrival),
         cmocka_unit_test(test_the_way_back_is_known_after_a_resize),
