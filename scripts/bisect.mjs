@@ -130,8 +130,8 @@ async function main(argv) {
   await buildPair({ modules: true, say });
   const folder = runFolder('bisect', given.out);
   const { commits } = history;
-  say(`${commits.length} commits (first parents only) from ${history.good.slice(0, 12)} to ` +
-    `${history.bad.slice(0, 12)}, into ${shown(folder)}`);
+  say(`${commits.length} commit${commits.length === 1 ? '' : 's'} (first parents only) from ` +
+    `${history.good.slice(0, 12)} to ${history.bad.slice(0, 12)}, into ${shown(folder)}`);
   const { stopped, watch } = watchInterrupts();
   const until_ms = Date.now() + given.max_ms;
   const bar = openProgress({ say, until_ms });

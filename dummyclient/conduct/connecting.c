@@ -83,8 +83,8 @@ static void connecting__notice(struct connecting *connecting, const struct live_
     struct error cause;
     char until[UNITS_TEXT_BYTES_MAX];
     connecting_explain(connecting->plan, &view->counters, NULL, &cause);
-    error_set(notice, "dummyclient: %.600s; trying again until %s have passed (connect_timeout)",
-              cause.text, units_format_duration(until_ns, until));
+    error_set(notice, "dummyclient: trying until %s have passed (connect_timeout): %.600s",
+              units_format_duration(until_ns, until), cause.text);
 }
 
 enum connecting_state connecting_look(struct connecting *connecting, const struct live_view *view,

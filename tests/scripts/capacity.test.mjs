@@ -227,6 +227,8 @@ test('held, did not hold, invalid and failed are four words; no reason is repeat
   assert.deepEqual(steps.map((step) => stepWord(step).word),
     ['held', 'invalid', 'held', 'did not hold', 'failed']);
   assert.equal(stepSentence(steps[1]), 'invalid: the client was too slow: <lag>; give it more CPU');
+  assert.equal(stepSentence({ pass: false, state: 'invalid', reason: 'lag; gap; stall' }),
+    'invalid: lag; 2 more reasons');
   assert.match(outcomeSentence(makeOutcome(), 3),
     /^holds 1.000\/s; at 2.000\/s not: .*30\.0 ms; confirmed by 3 runs on each side$/);
 });

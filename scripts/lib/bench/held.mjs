@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { formatBytes, formatCount } from '../base/format.mjs';
 import { ROOT } from '../base/paths.mjs';
+import { fewReasons } from '../judging/capacity_words.mjs';
 import { reconcile } from '../results/reconcile.mjs';
 import { readResult } from '../results/result.mjs';
 import { startClient } from '../playing/client.mjs';
@@ -51,7 +52,7 @@ function row(goal, measured, held) {
 
 /** What every goal demands of both sides: no error, every byte counted by both. */
 function cleanRows({ client, server, code, said, outcome }, windows = false) {
-  const reasons = client.validity?.reasons?.join('; ') || said;
+  const reasons = fewReasons(client.validity?.reasons) || said;
   const errors = [errorsOf(client), errorsOf(server)].filter(Boolean).join('; server: ');
   return [
     row('no error', errors || 'none', !errors),

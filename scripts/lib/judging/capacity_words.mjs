@@ -26,9 +26,16 @@ export function stepWord(step) {
   return { word: step.state, state: states[step.state] };
 }
 
+/** "why; why", or "why; 3 more reasons", for a line of many. */
+export function fewReasons(reasons) {
+  const [first, ...rest] = reasonsOnce(reasons);
+  return rest.length > 1 ? `${first}; ${rest.length} more reasons`
+    : [first, ...rest].filter(Boolean).join('; ');
+}
+
 /** "held", "invalid: why; why". */
 export function stepSentence(step) {
-  const why = reasonsOnce(step.reason).join('; ');
+  const why = fewReasons(step.reason);
   return stepWord(step).word + (step.pass || !why ? '' : `: ${why}`);
 }
 

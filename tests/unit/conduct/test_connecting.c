@@ -56,8 +56,8 @@ static void test_a_server_that_refuses_has_the_time_of_a_connect(void **state)
     assert_string_equal(notice.text, "");
     assert_int_equal(look(2 * NS_PER_S), CONNECTING_WAITS);
     assert_string_equal(notice.text,
-                        "dummyclient: could not connect to 127.0.0.1:7777: refused (is the server "
-                        "running?); trying again until 5.00 s have passed (connect_timeout)");
+                        "dummyclient: trying until 5.00 s have passed (connect_timeout): could not "
+                        "connect to 127.0.0.1:7777: refused (is the server running?)");
     assert_int_equal(look(3 * NS_PER_S), CONNECTING_WAITS);
     assert_string_equal(notice.text, "");
     assert_int_equal(look(5 * NS_PER_S), CONNECTING_FAILED);
