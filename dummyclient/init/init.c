@@ -15,6 +15,8 @@
 
 #define INIT_ABOUT "dummyclient init"
 
+enum { INIT_PATH_BYTES_MAX = 4096 };
+
 enum init__mode { INIT_WRITE, INIT_HELP, INIT_LIST_OPTIONS };
 
 /* The command line. */
@@ -236,6 +238,24 @@ static void init__print_word(FILE *file, const char *word)
     fprintf(file, plain ? "%s" : "\"%s\"", word);
 }
 
+/* The server of this project: where the client was called by a path, it is beside it. */
+static void init__print_server(const char *program)
+{
+    static const char NAME[] = "dummyclient";
+    char beside[INIT_PATH_BYTES_MAX] = "";
+    const char *name = NULL;
+    for (const char *at = strstr(program, NAME); at != NULL; at = strstr(at + 1, NAME)) {
+        name = at;
+    }
+    if (name != NULL && (size_t)(name - program) + sizeof NAME < sizeof beside) {
+        snprintf(beside, sizeof beside, "%.*s", (int)(name - program), program);
+    }
+    size_t used = strlen(beside);
+    snprintf(beside + used, sizeof beside - used, "dummyserver%s",
+             name != NULL ? name + sizeof NAME - 1 : "");
+    init__print_word(stdout, beside);
+}
+
 /* What to do with it. */
 static void init__print_next(const char *program, const struct starter *starter, const char *path)
 {
@@ -253,9 +273,10 @@ static void init__print_next(const char *program, const struct starter *starter,
         printf("\n        %s\n", NEXT[i][1]);
     }
     if (server != NULL && strcmp(starter->host, "127.0.0.1") == 0) {
-        printf("\nIs there no server yet? This project's answers: dummyserver --framing %s --port "
-               "%u%s\n",
-               server, (unsigned)starter->port, starter->tls ? " --tls-self-signed" : "");
+        printf("\nIs there no server yet? This project's answers:\n\n    ");
+        init__print_server(program);
+        printf(" --framing %s --port %u%s\n", server, (unsigned)starter->port,
+               starter->tls ? " --tls-self-signed" : "");
         if (starter->tls) {
             printf("(and dummyclient --insecure, which does not check its certificate)\n");
         }

@@ -36,6 +36,9 @@ async function assertPlays(t, kind, ...words) {
   assert.ok(scenario.description.length > 50);
   const [, command] = /^ {4}(?:.*dummyclient\S*) (.*)\r?$/m.exec(written.stdout);
   assert.equal(command, file, written.stdout);
+  // The server of ours that it names is there, beside the client.
+  const [, server] = /^ {4}"?(\S*dummyserver\S*?)"? --framing/m.exec(written.stdout) ?? [];
+  if (server && !WINDOWS) assert.ok(fs.existsSync(server), written.stdout);
   const out = path.join(folder, 'client.json');
   const played = await run(t, folder, [command, ...SHORT, '-o', fileFor(out)]);
   assert.equal(played.exitCode, 0, said(played));
