@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { buildPair } from '../building/build.mjs';
 import { clientWithout, commandLine, durationMs, MANY_RUNS_REFUSED } from '../base/arguments.mjs';
 import { awaitClient, clientBoundMs, startClient } from '../playing/client.mjs';
+import { formatBytes, formatNs } from '../base/format.mjs';
 import { ROOT, runFolder, shown } from '../base/paths.mjs';
 import { Failure, runCommand, onInterrupt, sleep } from '../base/process.mjs';
 import { withBar } from '../base/progress.mjs';
@@ -57,7 +58,8 @@ export function driftComplaints(side, samples) {
   const complaints = [];
   const memory = drift(samples.map((sample) => sample.rss_bytes));
   if (memory.grown > Math.max(MEMORY_NOISE_BYTES, 0.05 * memory.before)) {
-    complaints.push(`${side}: memory drifts: ${memory.before} -> ${memory.after} bytes`);
+    complaints.push(`${side}: memory drifts: ${formatBytes(memory.before)} -> ` +
+      formatBytes(memory.after));
   }
   const descriptors = drift(samples.map((sample) => sample.descriptors));
   if (descriptors.grown > Math.max(DESCRIPTORS_NOISE, 0.1 * descriptors.before)) {
@@ -72,7 +74,8 @@ export function latencyComplaints(lines) {
     .map((line) => line.response_p99_ns);
   const latency = drift(values);
   if (latency.grown > Math.max(LATENCY_NOISE_NS, latency.before)) {
-    return [`latency drifts: p99 per second ${latency.before} -> ${latency.after} ns`];
+    return [`latency drifts: p99 per second ${formatNs(latency.before)} -> ` +
+      formatNs(latency.after)];
   }
   return [];
 }
@@ -180,8 +183,8 @@ async function main(argv) {
   for (const side of ['client', 'server']) printSide(side, soak.samples[side]);
   const latency = drift(soak.seconds.filter((line) => line.phase === 'running')
     .map((line) => line.response_p99_ns));
-  console.log(`latency: p99 per second ${(latency.before / 1e6).toFixed(2)} -> ` +
-    `${(latency.after / 1e6).toFixed(2)} ms; ${soak.client.totals.connects_ok} connections, ` +
+  console.log(`latency: p99 per second ${formatNs(latency.before)} -> ` +
+    `${formatNs(latency.after)}; ${soak.client.totals.connects_ok} connections, ` +
     `${soak.client.totals.responses} replies`);
   for (const complaint of soak.complaints) console.log(`DRIFT  ${complaint}`);
   console.log(`${soak.complaints.length ? 'not steady' : 'steady'}; everything is in ` +
