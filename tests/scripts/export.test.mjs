@@ -259,12 +259,42 @@ async function startService(t, status = 200, answer = '') {
   return { url: `http://127.0.0.1:${service.address().port}`, taken };
 }
 
+/** One that answers so, and then sends bytes without end, or (cuts) leaves in the middle. */
+async function startLongAnswer(t, status, { cuts = false } = {}) {
+  const service = http.createServer((request, response) => {
+    request.resume().on('end', () => {
+      response.writeHead(status, { 'Content-Length': 2 ** 40 }).write('no room here ');
+      const more = () => {
+        while (!response.destroyed && response.write('x'.repeat(1 << 16)));
+      };
+      if (cuts) setTimeout(() => response.destroy(), 100);
+      else response.on('drain', more).on('error', () => {});
+      if (!cuts) more();
+    });
+  });
+  await new Promise((resolve) => { service.listen(0, '127.0.0.1', resolve); });
+  t.after(() => service.close());
+  return `http://127.0.0.1:${service.address().port}`;
+}
+
 /** Runs scripts/export beside a service of this process. */
 const runExport = async (args) => {
   const program = new Program(process.execPath, [path.join(SCRIPTS, 'export.mjs'), ...args]);
   await program.wait(600000);
   return program;
 };
+
+test('an answer without end, or that is cut off, is one line', async (t) => {
+  const run = writeRun(path.join(makeFolder(t), 'run'), { seconds: 5 });
+  for (const [status, options, words] of [
+    [507, {}, /^scripts\/export: \S+ refused it with 507: no room here x{200,287}\n$/],
+    [200, { cuts: true }, /^scripts\/export: \S+ answered 200, and not to its end \([^\n]+\n$/]]) {
+    const done = await runExport([run, '--format', 'otlp', '--push',
+      await startLongAnswer(t, status, options)]);
+    assert.equal(done.code, 1);
+    assert.match(done.stderr, words);
+  }
+});
 
 test('a result is pushed, with headers, to where a service takes it', async (t) => {
   const run = writeRun(path.join(makeFolder(t), 'run'), { seconds: 5 });

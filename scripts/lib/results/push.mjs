@@ -14,6 +14,7 @@ const SERVICES = {
 
 const WITHIN_MS = 30000;
 const SAID_MAX = 300;
+const ANSWER_BYTES_MAX = 64 << 10; // the rest is not read
 
 /** Header lines as "NAME: VALUE". */
 function readHeaders(lines) {
@@ -79,6 +80,20 @@ function rejectedPoints(said) {
   }
 }
 
+/** The answer's text, as far as it is read. */
+async function readAnswer({ body }) {
+  const chunks = [];
+  let bytes = 0;
+  for await (const chunk of body ?? []) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= ANSWER_BYTES_MAX) break;
+  }
+  return Buffer.concat(chunks).toString('utf8', 0, ANSWER_BYTES_MAX).trim();
+}
+
+const reasonOf = (error) => error.cause?.message ?? error.message;
+
 /** Posts a result to where readPush() says. Returns what was done; throws a Failure that says why
  *  it was not taken. */
 export async function pushResult(result, { url, headers, type, make }) {
@@ -87,10 +102,15 @@ export async function pushResult(result, { url, headers, type, make }) {
     answer = await fetch(url, { method: 'POST', body: make(result), redirect: 'error',
       headers: { 'Content-Type': type, ...headers }, signal: AbortSignal.timeout(WITHIN_MS) });
   } catch (error) {
-    throw new Failure(`${url.origin}: ${error.cause?.message ?? error.message}: nothing was pushed`,
-      1);
+    throw new Failure(`${url.origin}: ${reasonOf(error)}: nothing was pushed`, 1);
   }
-  const said = (await answer.text()).trim();
+  let said = '';
+  try {
+    said = await readAnswer(answer);
+  } catch (error) {
+    throw new Failure(`${url.origin} answered ${answer.status}, and not to its end ` +
+      `(${reasonOf(error)}): look there for what it has taken`, 1);
+  }
   if (!answer.ok) {
     throw new Failure(`${url.origin} refused it with ${answer.status}` +
       (said ? `: ${said.slice(0, SAID_MAX)}` : ''), 1);
