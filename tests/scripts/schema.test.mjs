@@ -12,11 +12,12 @@ import { addAbnormal, makeRun } from './synthetic.mjs';
 
 const require = createRequire(path.join(SCRIPTS, 'package.json'));
 
+const RESULTS = path.join(SCRIPTS, '..', 'results');
+const schema = JSON.parse(fs.readFileSync(path.join(RESULTS, 'result.schema.json'), 'utf8'));
+
 function validator() {
   const Ajv = require('ajv/dist/2020');
-  const file = path.join(SCRIPTS, '..', 'results', 'result.schema.json');
-  return new Ajv({ strict: false, allErrors: true })
-    .compile(JSON.parse(fs.readFileSync(file, 'utf8')));
+  return new Ajv({ strict: false, allErrors: true }).compile(schema);
 }
 
 function check(validate, document, name) {
@@ -41,4 +42,14 @@ test('a merged result is a result', () => {
   const other = { ...parts[0].client, host: { ...parts[0].client.host, name: 'other' } };
   check(validate, mergeResults([parts[0].client, other], ['a', 'b']), 'clients');
   check(validate, mergeResults(parts.map(({ server }) => server), ['a', 'b']), 'servers');
+});
+
+test('the schema is what SchemaStore takes, under the name that results/README.md says', () => {
+  const readme = fs.readFileSync(path.join(RESULTS, 'README.md'), 'utf8');
+  const entry = JSON.parse(/^ {4}(\{ "name": "Dummyload result",[^]*?\})$/m.exec(readme)[1]);
+  assert.equal(schema.$id, entry.url);
+  assert.match(entry.url, /^https:\/\/json\.schemastore\.org\/[a-z-]+\.json$/);
+  assert.ok(entry.description && schema.title === entry.name && schema.description);
+  // client.json is a name of many programs' files.
+  for (const pattern of entry.fileMatch) assert.match(pattern, /^\*\.dummyload-result\.json$/);
 });
