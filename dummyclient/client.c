@@ -258,7 +258,14 @@ static bool client__has_made_page(const struct options *options, const struct we
 static bool client__open_page(const struct plan *plan, struct feed *feed, struct error *error)
 {
     const struct options *options = plan->options;
-    struct web_options wanted = {.listen = options->listen, .token = options->listen_token};
+    char server[WEB_URL_BYTES_MAX] = "";
+    bool has_server = options->listen_server != NULL;
+    if (has_server && !web_peer_parse(options->listen_server, server, error)) {
+        return false;
+    }
+    struct web_options wanted = {.listen = options->listen,
+                                 .token = options->listen_token,
+                                 .peer = has_server ? server : NULL};
     feed->web = web_open(&wanted, error);
     if (feed->web == NULL) {
         return false;
@@ -270,9 +277,10 @@ static bool client__open_page(const struct plan *plan, struct feed *feed, struct
     }
     cJSON_free(text);
     cJSON_Delete(json);
-    char run[256];
-    snprintf(run, sizeof run, "{\"program\":\"dummyclient\",\"run_id\":\"%s\",\"control\":true}",
-             plan->run_id);
+    char run[256 + WEB_URL_BYTES_MAX];
+    snprintf(run, sizeof run,
+             "{\"program\":\"dummyclient\",\"run_id\":\"%s\",\"control\":true%s%s%s}", plan->run_id,
+             has_server ? ",\"server\":\"" : "", server, has_server ? "\"" : "");
     web_put(feed->web, WEB_RUN, run, strlen(run));
     if ((!options->quiet || client__has_made_page(options, feed->web)) &&
         !output_print(client__print_page, feed->web)) {

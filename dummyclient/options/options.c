@@ -120,6 +120,14 @@ static bool options__listen(void *context, const char *value, struct error *erro
     return web_listen_parse(value, host, &port, error);
 }
 
+static bool options__listen_server(void *context, const char *value, struct error *error)
+{
+    struct options *options = context;
+    char url[WEB_URL_BYTES_MAX];
+    options->listen_server = value;
+    return web_peer_parse(value, url, error);
+}
+
 #define AT(member) OPTION_AT(struct options, member)
 #define LIST_AT(member)                                                                            \
     OPTION_AT(struct options, member),                                                             \
@@ -200,6 +208,8 @@ static const struct option_row OPTIONS_ROWS[] = {
     {"listen-token", 0, "TOKEN", OPTION_NAME, AT(listen_token), .high = OPTIONS_TEXT_BYTES_MAX - 1,
      .help = "what controlling the run from there needs; default: none on a\n"
              "loopback address, else one is made up and printed"},
+    {"listen-server", 0, "HOST:PORT", OPTION_CALL, .set = options__listen_server,
+     .help = "where dummyserver --listen serves its figures: the page shows them, too"},
     {"run-id", 0, "ID", OPTION_NAME, AT(run_id), .high = OPTIONS_TEXT_BYTES_MAX - 1,
      .help = "ties this result to the server's; default: made up"},
     {"threshold", 0, "EXPR", OPTION_LIST, LIST_AT(thresholds),
@@ -351,6 +361,11 @@ static void options__compare(const struct options *options, struct mistakes *mis
     if (options->listen_token != NULL && options->listen == NULL) {
         mistakes_report(mistakes, OPTIONS_ABOUT,
                         "--listen-token is what --listen demands: give --listen HOST:PORT, too");
+    }
+    if (options->listen_server != NULL && options->listen == NULL) {
+        mistakes_report(mistakes, OPTIONS_ABOUT,
+                        "--listen-server is shown by the page of --listen: give --listen "
+                        "HOST:PORT, too");
     }
 }
 

@@ -70,11 +70,12 @@ struct options {
     const char *out_path;
     const char *ndjson_path;
     const char *openmetrics_path;
-    const char *listen;       /* HOST:PORT of the live page */
-    const char *listen_token; /* what control needs there */
-    bool traces;              /* --trace */
-    uint32_t traced;          /* the connection, or TRACE_FIRST_FAILURE */
-    const char *trace_path;   /* NULL: standard error */
+    const char *listen;        /* HOST:PORT of the live page */
+    const char *listen_token;  /* what control needs there */
+    const char *listen_server; /* the server's live page, shown beside it */
+    bool traces;               /* --trace */
+    uint32_t traced;           /* the connection, or TRACE_FIRST_FAILURE */
+    const char *trace_path;    /* NULL: standard error */
     const char *run_id;
     enum cport_backend_kind backend;
     int64_t spin_ns; /* so long before a due time the waiting becomes polling; 0: not */

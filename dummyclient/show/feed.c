@@ -126,10 +126,7 @@ static void feed__put(struct feed *feed, const struct record_moment *moment)
 void feed_tick(struct feed *feed, const struct record_moment *moment)
 {
     const struct record *record = &feed->records[0];
-    int64_t since_ns = moment->now_ns - record->made_ns;
-    int64_t seconds = (moment->now_ns - record->origin_ns) / NS_PER_S;
-    /* At whole seconds; not twice at once behind a turn that came late. */
-    if (since_ns >= NS_PER_S / 2 && seconds > (record->made_ns - record->origin_ns) / NS_PER_S) {
+    if (web_record_is_due(record->origin_ns, record->made_ns, moment->now_ns)) {
         feed__put(feed, moment);
     } else if (feed->web != NULL) {
         web_flush(feed->web);

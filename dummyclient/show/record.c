@@ -319,12 +319,14 @@ void record_make(const struct record *record, const struct record_moment *moment
     const struct live_view *before = &record->before;
     const struct live_view *view = moment->view;
     const struct plan *plan = record->plan;
+    char utc[CLOCK_TEXT_BYTES_MAX];
     must(bytes_max >= RECORD_BYTES_LEAST);
+    clock_format_utc(moment->now_ns + clock_wall_offset_ns(), utc);
     json_text_print(line,
                     "{\"run_id\":\"%s\",\"t_ns\":%" PRId64 ",\"interval_ns\":%" PRId64
-                    ",\"phase\":\"%s\"",
+                    ",\"utc\":\"%s\",\"phase\":\"%s\"",
                     plan->run_id, moment->now_ns - record->origin_ns,
-                    moment->now_ns - record->made_ns, RECORD_PHASES[moment->phase]);
+                    moment->now_ns - record->made_ns, utc, RECORD_PHASES[moment->phase]);
     record__add_time(line, record, "t0_ns", moment->t0_ns);
     record__add_time(line, record, "stop_ns", moment->stop_ns);
     json_text_print(line, ",\"connections\":%" PRIu32 ",\"connecting\":%" PRIu32,

@@ -16,9 +16,10 @@ _Static_assert(sizeof(((struct server_live *)0)->before) / sizeof(struct counter
 
 static const int64_t LIVE_CLOSE_WITHIN_NS = 2 * NS_PER_S;
 
-bool server_live_open(struct server_live *live, const char *listen, struct error *error)
+bool server_live_open(struct server_live *live, const char *listen, const char *token,
+                      struct error *error)
 {
-    struct web_options options = {.listen = listen, .without_control = true};
+    struct web_options options = {.listen = listen, .token = token, .figures_only = true};
     *live = (struct server_live){0};
     live->web = web_open(&options, error);
     return live->web != NULL;
@@ -55,13 +56,16 @@ static void live__add_record(struct server_live *live, uint32_t tier,
 {
     struct counters *before = &live->before[tier];
     const char *separator = "";
-    json_text_print(
-        line,
-        "{\"run_id\":\"%s\",\"t_ns\":%" PRId64 ",\"interval_ns\":%" PRId64
-        ",\"phase\":\"%s\",\"connections\":%" PRIu32 ",\"cpu_s\":%.6f,\"rss_bytes\":%" PRIu64,
-        live->servers->all[0]->options.run_id, moment->now_ns - live->origin_ns,
-        moment->now_ns - live->before_ns[tier], moment->phase, moment->connections,
-        moment->resources.cpu_user_s + moment->resources.cpu_system_s, moment->resources.rss_bytes);
+    char utc[CLOCK_TEXT_BYTES_MAX];
+    clock_format_utc(moment->now_ns + clock_wall_offset_ns(), utc);
+    json_text_print(line,
+                    "{\"run_id\":\"%s\",\"t_ns\":%" PRId64 ",\"interval_ns\":%" PRId64
+                    ",\"utc\":\"%s\",\"phase\":\"%s\",\"connections\":%" PRIu32
+                    ",\"cpu_s\":%.6f,\"rss_bytes\":%" PRIu64,
+                    live->servers->all[0]->options.run_id, moment->now_ns - live->origin_ns,
+                    moment->now_ns - live->before_ns[tier], utc, moment->phase, moment->connections,
+                    moment->resources.cpu_user_s + moment->resources.cpu_system_s,
+                    moment->resources.rss_bytes);
     for (int kind = 0; kind < TOTAL_KINDS; kind++) {
         json_text_print(line, ",\"%s\":%" PRIu64, total_key((enum total_kind)kind),
                         moment->counters.totals[kind] - before->totals[kind]);
@@ -119,7 +123,7 @@ static void live__make(struct server_live *live, int64_t now_ns, const char *pha
 
 void server_live_tick(struct server_live *live, int64_t now_ns)
 {
-    if (live->web != NULL && now_ns - live->made_ns >= NS_PER_S) {
+    if (live->web != NULL && web_record_is_due(live->origin_ns, live->made_ns, now_ns)) {
         live__make(live, now_ns, "running");
     } else if (live->web != NULL) {
         web_flush(live->web);

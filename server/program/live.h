@@ -17,8 +17,10 @@ struct server_live {
     int64_t before_ns[4];
 };
 
-/* listen: HOST:PORT. False: it cannot listen there. */
-bool server_live_open(struct server_live *live, const char *listen, struct error *error);
+/* listen: HOST:PORT; token: what pages of other machines need, or NULL. False: it cannot listen
+ * there. */
+bool server_live_open(struct server_live *live, const char *listen, const char *token,
+                      struct error *error);
 /* The servers serve. */
 void server_live_begin(struct server_live *live, struct servers *servers);
 /* Often. */

@@ -257,7 +257,8 @@ static int main__run(const struct options *options)
     static struct server_live live;
     server_options.watched = options->listen != NULL;
     if (!main__open_outlets(output_is_stdout(options->out), &error) ||
-        (options->listen != NULL && !server_live_open(&live, options->listen, &error)) ||
+        (options->listen != NULL &&
+         !server_live_open(&live, options->listen, options->listen_token, &error)) ||
         !main__open_tls(options, &server_options.tls, &error) ||
         !servers_open(&servers, &server_options, options->ports, options->ports_count,
                       options->listeners, &error)) {
@@ -268,7 +269,9 @@ static int main__run(const struct options *options)
     }
     if (live.web != NULL) {
         server_live_begin(&live, &servers);
-        main__print(main__error, "dummyserver: live figures at %s", web_url(live.web));
+        const char *token = web_token(live.web);
+        main__print(main__error, "dummyserver: live figures at %s%s%s", web_url(live.web),
+                    token == NULL ? "" : "?token=", token == NULL ? "" : token);
     }
     static struct cpu_log cpu_log;
     cpu_log_open(&cpu_log, servers.all[0]->origin_ns);

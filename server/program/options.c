@@ -273,6 +273,9 @@ static const struct option_row OPTIONS_ROWS[] = {
     {"listen", 0, "HOST:PORT", OPTION_CALL, .set = options__listen,
      .help = "serve a live page of its figures, /metrics for Prometheus and more, as\n"
              "in 127.0.0.1:9901 (port 0: a free one, which is printed)"},
+    {"listen-token", 0, "TOKEN", OPTION_NAME, AT(listen_token),
+     .high = WEB_TOKEN_TEXT_BYTES_MAX - 1,
+     .help = "a page of another machine that has it may read them, too"},
     {"run-id", 0, "ID", OPTION_NAME, AT(run_id), .high = RESULT_RUN_ID_BYTES_MAX - 1,
      .help = "the run's id in the result, to match the client's"},
     {"io", 0, "uring|epoll", OPTION_CALL, .set = options__io,
@@ -348,6 +351,15 @@ bool options_want_tls(const struct options *options)
     return options->tls.cert_path != NULL || options->tls_self_signed;
 }
 
+static bool options__check_listen(const struct options *options, struct error *error)
+{
+    if (options->listen_token != NULL && options->listen == NULL) {
+        error_set(error, "--listen-token opens what --listen serves: give --listen HOST:PORT, too");
+        return false;
+    }
+    return true;
+}
+
 static bool options__check_tls(struct options *options, struct error *error)
 {
     struct tls_settings *tls = &options->tls;
@@ -391,7 +403,8 @@ bool options_parse(struct options *options, int argc, char **argv,
     if (options->run_id != NULL) {
         snprintf(options->server.run_id, sizeof options->server.run_id, "%s", options->run_id);
     }
-    if (mistakes.count == 0 && !options__check_tls(options, &error)) {
+    if (mistakes.count == 0 &&
+        !(options__check_listen(options, &error) && options__check_tls(options, &error))) {
         mistakes_report(&mistakes, OPTIONS_ABOUT, "%s", error.text);
     }
     if (options->ports_count == 0) {

@@ -25,9 +25,10 @@ struct options {
     uint64_t cpu_mask;       /* OPTIONS_AFFINITY */
     struct tls_settings tls; /* with cert_path, or of a certificate that is to be made */
     bool tls_self_signed;
-    const char *out;    /* NULL: no result is written */
-    const char *listen; /* HOST:PORT of its live figures; NULL: none */
-    const char *run_id; /* NULL: none was given */
+    const char *out;          /* NULL: no result is written */
+    const char *listen;       /* HOST:PORT of its live figures; NULL: none */
+    const char *listen_token; /* opens them to pages of other machines; NULL: there is none */
+    const char *run_id;       /* NULL: none was given */
     bool quiet;
 };
 

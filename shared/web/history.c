@@ -1,5 +1,7 @@
 #include "web/history.h"
 
+#include "core/clock.h"
+
 #include <stdlib.h>
 
 /* Reached only by records of many targets and behaviors: then the oldest are left out earlier. */
@@ -18,6 +20,12 @@ uint32_t web_tier_period_s(uint32_t tier)
 uint32_t web_tier_records_max(uint32_t tier)
 {
     return WEB_TIER_SHAPES[tier].records_max;
+}
+
+bool web_record_is_due(int64_t origin_ns, int64_t made_ns, int64_t now_ns)
+{
+    return now_ns - made_ns >= NS_PER_S / 2 &&
+           (now_ns - origin_ns) / NS_PER_S > (made_ns - origin_ns) / NS_PER_S;
 }
 
 bool web_history_open(struct web_history *history, struct error *error)

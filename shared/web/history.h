@@ -37,6 +37,10 @@ struct web_history {
 uint32_t web_tier_period_s(uint32_t tier);
 uint32_t web_tier_records_max(uint32_t tier);
 
+/* Is the next record due, the last one being made then (the origin: none yet)? At whole seconds
+ * from the origin; not twice at once behind a turn that came late. */
+bool web_record_is_due(int64_t origin_ns, int64_t made_ns, int64_t now_ns);
+
 bool web_history_open(struct web_history *history, struct error *error);
 void web_history_close(struct web_history *history);
 /* The tier's next record; text is the history's from here on, NULL for one that is left out. */

@@ -1,22 +1,36 @@
 #include "web/request.h"
 
 #include "text/ip_range.h"
+#include "text/option_table.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char WEB_SCHEME[] = "http://";
 
+/* Those of figures come first: they are what every program has. */
 static const struct {
-    const char *method;
     const char *path;
+    bool is_order;
 } WEB_ROUTE_ROWS[WEB_ROUTES] = {
-    [WEB_ROUTE_PAGE] = {"GET", "/"},
-    [WEB_ROUTE_EVENTS] = {"GET", "/events"},
-    [WEB_ROUTE_METRICS] = {"GET", "/metrics"},
-    [WEB_ROUTE_PLAN] = {"GET", "/plan"},
-    [WEB_ROUTE_SCENARIO] = {"GET", "/scenario"},
-    [WEB_ROUTE_CONTROL] = {"POST", "/control"},
+    [WEB_ROUTE_PAGE] = {"/", false},
+    [WEB_ROUTE_EVENTS] = {"/events", false},
+    [WEB_ROUTE_METRICS] = {"/metrics", false},
+    [WEB_ROUTE_PLAN] = {"/plan", false},
+    [WEB_ROUTE_SCENARIO] = {"/scenario", false},
+    [WEB_ROUTE_CONTROL] = {"/control", true},
 };
+static const int WEB_FIGURE_ROUTES = WEB_ROUTE_METRICS + 1;
+
+const char *web_path_methods(const char *path)
+{
+    for (int i = 0; i < WEB_ROUTES; i++) {
+        if (strcmp(path, WEB_ROUTE_ROWS[i].path) == 0) {
+            return WEB_ROUTE_ROWS[i].is_order ? "POST" : "GET, HEAD";
+        }
+    }
+    return "";
+}
 
 /* The host of "HOST", "HOST:PORT", "[IPV6]" or "[IPV6]:PORT", without brackets. */
 static bool request__host(const char *text, char host[WEB_HOST_BYTES_MAX])
@@ -26,7 +40,7 @@ static bool request__host(const char *text, char host[WEB_HOST_BYTES_MAX])
     const char *rest = begin + bytes;
     uint16_t port;
     if (text[0] == '[') {
-        if (*rest != ']') {
+        if (*rest != ']' || memchr(begin, ':', bytes) == NULL) {
             return false;
         }
         rest++;
@@ -123,19 +137,28 @@ static bool request__has_token(const struct web_request *request, const char *to
     return false;
 }
 
-static int request__route(const struct web_request *request, enum web_route *route,
-                          const char **reason)
+static bool request__is_method(const char *method, enum web_route route)
 {
-    for (int i = 0; i < WEB_ROUTES; i++) {
+    return WEB_ROUTE_ROWS[route].is_order
+               ? strcmp(method, "POST") == 0
+               : strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+static int request__route(const struct web_request *request, const struct web_rules *rules,
+                          enum web_route *route, const char **reason)
+{
+    int routes = rules->figures_only ? WEB_FIGURE_ROUTES : WEB_ROUTES;
+    for (int i = 0; i < routes; i++) {
         if (strcmp(request->path, WEB_ROUTE_ROWS[i].path) == 0) {
-            bool head = strcmp(request->method, "HEAD") == 0;
             *route = (enum web_route)i;
-            *reason = i == WEB_ROUTE_CONTROL ? "this is for POST" : "this is for GET";
-            return strcmp(head ? "GET" : request->method, WEB_ROUTE_ROWS[i].method) == 0 ? 200
-                                                                                         : 405;
+            *reason = WEB_ROUTE_ROWS[i].is_order ? "this is for POST" : "this is for GET";
+            return request__is_method(request->method, *route) ? 200 : 405;
         }
     }
-    *reason = "nothing is here: there are /, /events, /metrics, /plan, /scenario and /control";
+    *reason =
+        rules->figures_only
+            ? "nothing is here: there are /, /events and /metrics"
+            : "nothing is here: there are /, /events, /metrics, /plan, /scenario and /control";
     return 404;
 }
 
@@ -150,7 +173,7 @@ int web_request_judge(const struct web_request *request, const struct web_rules 
                         "address, or the token (Authorization: Bearer TOKEN)";
         return 403;
     }
-    int status = request__route(request, route, reason);
+    int status = request__route(request, rules, route, reason);
     bool figures = status == 200 && (*route == WEB_ROUTE_EVENTS || *route == WEB_ROUTE_METRICS);
     if (!trusted && request->origin != NULL &&
         !request__is_origin_own(request->origin, request->host) &&
@@ -183,4 +206,48 @@ bool web_listen_parse(const char *text, char host[WEB_HOST_BYTES_MAX], uint16_t 
     error_set(error, "expected HOST:PORT, as in 127.0.0.1:9900 (port 0: a free one), found \"%s\"",
               text);
     return false;
+}
+
+bool web_peer_parse(const char *text, char url[WEB_URL_BYTES_MAX], struct error *error)
+{
+    static const char TOKEN[] = "?token=";
+    size_t scheme = sizeof WEB_SCHEME - 1;
+    const char *begin = strncmp(text, WEB_SCHEME, scheme) == 0 ? text + scheme : text;
+    size_t bytes = strcspn(begin, "/?");
+    const char *rest = begin + bytes + (begin[bytes] == '/');
+    const char *token = strncmp(rest, TOKEN, sizeof TOKEN - 1) == 0 ? rest + sizeof TOKEN - 1 : "";
+    char address[WEB_HOST_BYTES_MAX];
+    char host[WEB_HOST_BYTES_MAX];
+    uint16_t port = 0;
+    struct ip ip;
+    struct error ignored;
+    bool whole = rest[0] == '\0' || option_is_name(token, WEB_TOKEN_TEXT_BYTES_MAX - 1);
+    snprintf(address, sizeof address, "%.*s", (int)bytes, begin);
+    if (whole && bytes < sizeof address && web_listen_parse(address, host, &port, &ignored) &&
+        port > 0 && (ip_parse(host, &ip) || option_is_name(host, sizeof host - 1))) {
+        bool brackets = strchr(host, ':') != NULL;
+        snprintf(url, WEB_URL_BYTES_MAX, "%s%s%s%s:%u/%s", WEB_SCHEME, brackets ? "[" : "", host,
+                 brackets ? "]" : "", (unsigned)port, rest);
+        return true;
+    }
+    error_set(error,
+              "expected HOST:PORT or http://HOST:PORT/, as dummyserver --listen prints it, found "
+              "\"%s\"",
+              text);
+    return false;
+}
+
+void web_peer_source(const char *url, char source[WEB_URL_BYTES_MAX])
+{
+    char host[WEB_HOST_BYTES_MAX];
+    struct ip ip;
+    int bytes = (int)strcspn(url + sizeof WEB_SCHEME - 1, "/") + (int)sizeof WEB_SCHEME - 1;
+    snprintf(source, WEB_URL_BYTES_MAX, "%.*s", bytes, url);
+    /* A policy has no form for an IPv6 address; and 0.0.0.0 is asked for by the name that the
+     * reader knows this machine by. */
+    if (!request__host(source + sizeof WEB_SCHEME - 1, host) || strchr(host, ':') != NULL ||
+        (ip_parse(host, &ip) && memcmp(ip.bytes, (uint8_t[4]){0}, 4) == 0)) {
+        const char *port = strrchr(url, ':');
+        snprintf(source, WEB_URL_BYTES_MAX, "http://*%.*s", (int)strcspn(port, "/"), port);
+    }
 }

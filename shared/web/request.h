@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WEB_HOST_BYTES_MAX = 256 };
+enum { WEB_HOST_BYTES_MAX = 256, WEB_TOKEN_TEXT_BYTES_MAX = 64, WEB_URL_BYTES_MAX = 512 };
 
 enum web_route {
     WEB_ROUTE_PAGE,
@@ -41,14 +41,24 @@ struct web_rules {
     const char *host;  /* as --listen had it, without brackets */
     const char *name;  /* of this machine */
     const char *token; /* NULL: there is none, and control needs none */
+    bool figures_only; /* there are no plan, scenario and control */
 };
 
 /* 200, with *route; or the status to refuse it with, and *reason why: one line for a person. */
 int web_request_judge(const struct web_request *request, const struct web_rules *rules,
                       enum web_route *route, const char **reason);
+/* What the path takes, as the header Allow says it; "": nothing, it is no route. */
+const char *web_path_methods(const char *path);
 /* "HOST:PORT", "[IPV6]:PORT", "NAME" or an address: is its host an address, localhost, or one of
  * the rules' names? Also of texts that are no host at all: false. */
 bool web_host_is_own(const char *host, const struct web_rules *rules);
 /* What --listen says: "HOST:PORT" or "[IPV6]:PORT"; host: without brackets; port 0: a free one. */
 bool web_listen_parse(const char *text, char host[WEB_HOST_BYTES_MAX], uint16_t *port,
                       struct error *error);
+/* Where another program's live page is: "HOST:PORT" or, as that program prints it,
+ * "http://HOST:PORT/", also with "?token=TOKEN" behind it. url: as in the latter, of letters that
+ * mean nothing to JSON, HTML and headers. */
+bool web_peer_parse(const char *text, char url[WEB_URL_BYTES_MAX], struct error *error);
+/* What a page that reads from there has to allow in its policy (Content-Security-Policy), of a url
+ * of web_peer_parse(). */
+void web_peer_source(const char *url, char source[WEB_URL_BYTES_MAX]);

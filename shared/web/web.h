@@ -38,10 +38,11 @@ typedef bool web_control(void *context, const char *order, const char *who,
                          struct json_text *answer);
 
 struct web_options {
-    const char *listen;   /* HOST:PORT; port 0: a free one. Stays the caller's */
-    const char *token;    /* what control needs. NULL: nothing, on a loopback address; made up
-                           * otherwise */
-    bool without_control; /* there is nothing to control, and no token for it */
+    const char *listen; /* HOST:PORT; port 0: a free one. Stays the caller's */
+    const char *token;  /* what control needs, and pages of other sites. NULL: nothing, on a
+                         * loopback address; made up otherwise */
+    bool figures_only;  /* no plan, scenario and control, and no token for it is made up */
+    const char *peer;   /* the page may read from there, too (web_peer_parse()); NULL: nowhere */
 };
 
 /* Once per process. NULL: *error says why: the port is in use, for example. */

@@ -136,12 +136,82 @@ test('documents, and what may not be asked', LIMIT, async (t) => {
   assert.equal((await ask(run.port, '/events', foreign)).status, 403);
   assert.equal((await ask(run.port, '/control', { ...foreign, method: 'POST', body: '{}' }))
     .status, 403);
-  assert.equal((await ask(run.port, '/control')).status, 405);
+  for (const [target, method, allow] of [['/control', 'GET', 'POST'], ['/plan', 'PUT', 'GET, HEAD'],
+    ['/events', 'POST', 'GET, HEAD']]) {
+    const wrong = await ask(run.port, target, { method });
+    assert.deepEqual([wrong.status, wrong.headers.allow], [405, allow], target);
+  }
+  // With no body at all, and with one that is announced and empty.
+  for (const headers of [{ 'Content-Length': 0 }, { 'Transfer-Encoding': 'chunked' }]) {
+    const empty = await ask(run.port, '/control', { method: 'POST', headers });
+    assert.equal(empty.status, 400);
+    assert.match(empty.body, /^an order is JSON in the body of the request, .* has none\n$/);
+  }
   assert.equal((await ask(run.port, '/../../etc/passwd')).status, 404);
   assert.equal((await ask(run.port, '/control', { method: 'POST',
     body: 'x'.repeat(5000) })).status, 413);
   await endRun(run);
 });
+
+/** Whose page it was that asked may read the answer. */
+const readBy = ({ headers }) => headers['access-control-allow-origin'];
+
+test('--listen-server: the page may read from there alone, and every reader is told', LIMIT,
+  async (t) => {
+    for (const [given, url, source] of [['127.0.0.1:9901', 'http://127.0.0.1:9901/',
+      ' http://127.0.0.1:9901'], ['http://0.0.0.0:9901/?token=a.b-c', null, ' http://*:9901']]) {
+      const run = await startRun(t, { args: ['--listen-server', given], duration: '2s' });
+      const reader = readEvents(t, run.port);
+      await until(() => reader.events.length >= 1, 'the run');
+      assert.equal(reader.events[0].data.server, url ?? given);
+      const { headers } = await ask(run.port, '/');
+      assert.match(headers['content-security-policy'], new RegExp(`; connect-src 'self'${
+        source.replaceAll(/[.*]/g, '\\$&')}$`));
+      await endRun(run);
+    }
+    const alone = await startRun(t, { duration: '2s' });
+    assert.match((await ask(alone.port, '/')).headers['content-security-policy'],
+      /; connect-src 'self'$/);
+    await endRun(alone);
+    for (const [wrong, ...says] of [['9901', /--listen-server: expected HOST:PORT or http:/],
+      ['https://127.0.0.1:9901/', /expected HOST:PORT/], ['a:1;b', /expected HOST:PORT/],
+      ['127.0.0.1:9901/?token=a"b', /expected HOST:PORT/], ['127.0.0.1:0', /expected HOST:PORT/]]) {
+      const refused = await runClient(t, [ECHO, '--listen', '127.0.0.1:0', '--listen-server', wrong,
+        ...TAME]);
+      assert.equal(refused.exitCode, 2, said(refused));
+      assertOneLine(refused, ...says);
+    }
+    const lonely = await runClient(t, [ECHO, '--listen-server', '127.0.0.1:1', ...TAME]);
+    assert.equal(lonely.exitCode, 2, said(lonely));
+    assertOneLine(lonely, /--listen-server is shown by the page of --listen/);
+  });
+
+test('the server\'s figures are for pages of this machine, or who has its token', LIMIT,
+  async (t) => {
+    const server = await runServer(t, ['--listen', '127.0.0.1:0', '--listen-token', 'my-token']);
+    const [, port] = await server.program.line(
+      /live figures at http:\/\/\S+?:(\d+)\/\?token=my-token/, RUN_TIME_MS);
+    const seen = readEvents(t, port);
+    await until(() => recordsOf(seen).length >= 1, 'a record');
+    const from = (origin, query = '') => ask(port, `/metrics${query}`,
+      { headers: { Origin: origin } });
+    for (const origin of ['http://127.0.0.1:9900', 'http://localhost:1', 'http://[::1]:9900']) {
+      const answer = await from(origin);
+      assert.deepEqual([answer.status, readBy(answer)], [200, origin]);
+    }
+    for (const origin of ['http://evil.example', 'http://10.0.0.5:9900', 'null',
+      'https://localhost', 'http://127.0.0.1.evil.example', 'http://localhost.evil.example',
+      'http://evil.example#localhost', 'http://localhost@evil.example']) {
+      const answer = await from(origin);
+      assert.deepEqual([answer.status, readBy(answer)], [403, undefined], origin);
+    }
+    const other = await from('http://10.0.0.5:9900', '?token=my-token');
+    assert.deepEqual([other.status, readBy(other)], [200, 'http://10.0.0.5:9900']);
+    assert.equal((await from('http://10.0.0.5:9900', '?token=my-tokem')).status, 403);
+    await endServer(server);
+    const wrong = await runServer(t, ['--listen-token', 'x']).then(() => null, (error) => error);
+    assert.match(wrong.message, /--listen-token opens what --listen serves/);
+  });
 
 test('where others can reach it control needs the token, which is printed', LIMIT, async (t) => {
   const run = await startRun(t, { listen: '0.0.0.0:0', duration: '4s' });
@@ -197,6 +267,19 @@ test('a port in use is one line before anything is played', LIMIT, async (t) => 
     const refused = await runClient(t, [ECHO, '--port', server.port, '--listen', wrong, ...TAME]);
     assert.equal(refused.exitCode, 2, said(refused));
     assertOneLine(refused, /--listen: expected HOST:PORT/);
+  }
+  await endServer(server);
+});
+
+test('an IPv6 address is served, or refused in words of ours', LIMIT, async (t) => {
+  const server = await runServer(t);
+  const client = startClient(t, [ECHO, '--port', server.port, '-c', '2', '-r', '20', '-d', '2s',
+    '--listen', '[::1]:0', ...TAME]);
+  await client.line(/live page at http:\/\/\[::1\]:\d+\/|serves no IPv6/, RUN_TIME_MS);
+  await client.wait(RUN_TIME_MS);
+  if (client.exitCode !== 0) {
+    assert.equal(client.exitCode, 1, said(client));
+    assertOneLine(client, /--listen \[::1\]:0: .* serves no IPv6: give an IPv4 address/);
   }
   await endServer(server);
 });
@@ -273,6 +356,26 @@ test('garbage, half requests and readers that read nothing change nothing', LIMI
   assert.equal(Number(result.totals.iterations), 1200);
 });
 
+/** What a reader may cost (shared/web/README.md): a buffer and a thread's stack. */
+const READER_BYTES = (64 + 100) << 10;
+
+test('readers that read nothing cost a bounded amount of memory', LIMIT, async (t) => {
+  const used = [];
+  for (const readers of [0, READERS_MAX + 10]) {
+    const run = await startRun(t, { duration: '3s' });
+    const seen = readEvents(t, run.port);
+    await until(() => recordsOf(seen).length >= 1, 'a record');
+    for (let i = 0; i < readers; i++) {
+      attack(t, run.port, 'GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n', { reads: false });
+    }
+    await endRun(run);
+    used.push(Number(resultOf(run.out).resources.rss_max_bytes));
+  }
+  const [without, beside] = used;
+  assert.ok(beside - without <= READERS_MAX * READER_BYTES + (4 << 20),
+    `${without} bytes without readers, ${beside} with ${READERS_MAX} of them`);
+});
+
 /** A thousand at once end Wine 8's server, and with it all that runs under it. */
 const MANY = UNDER_WINE ? READERS_MAX + 32 : 1000;
 
@@ -343,9 +446,11 @@ test('dummyserver --listen: its counters while it serves', LIMIT, async (t) => {
   assert.match(metrics.body, /^dummyserver_messages_received_total\{run_id="[^"]+"\} \d+$/m);
   assertSaysWhatItIs(metrics.body, 'dummyserver');
   // There is nothing to control, and so no token that a message could ask for.
-  const order = await ask(port, '/control', { method: 'POST', body: '{"mark":"a"}' });
-  assert.deepEqual([order.status, order.body],
-    [400, '{"error":"this run takes no orders"}\n']);
+  for (const target of ['/control', '/plan', '/scenario', '/other']) {
+    const none = await ask(port, target, { method: 'POST', body: '{"mark":"a"}' });
+    assert.deepEqual([none.status, none.body],
+      [404, 'nothing is here: there are /, /events and /metrics\n']);
+  }
   assert.match((await ask(port, '/')).body, /<title>Dummyload/);
   await endServer(server);
   await until(() => reader.closed, 'the end of the stream');

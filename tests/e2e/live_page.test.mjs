@@ -93,6 +93,35 @@ test('a run whose server is killed half-way: the page says so while it goes on',
     assert.deepEqual(late.said, []);
   });
 
+test('the server\'s own figures beside the run, until it is killed', OPTIONS, async (t) => {
+  const server = await runServer(t, ['--listen', '127.0.0.1:0']);
+  const [, figures] = await server.program.line(/live figures at (\S+)\s/, RUN_TIME_MS);
+  const { client, address } = await startWatched(t, server, ['--listen-server', figures]);
+  // By another name of this machine, too: it is the same page.
+  const late = address.replace('127.0.0.1', 'localhost');
+  for (const one of [address, late]) {
+    const { page, said: lines } = await openAddress(t, one,
+      { viewport: { width: 1400, height: 5000 } });
+    await known(page, 4);
+    await says(page, 'server', ': live');
+    await page.waitForFunction(() => window.dummyloadServer().live.last.connections === 10);
+    const sums = await page.evaluate(() => [window.dummyloadLive, window.dummyloadServer().live]
+      .map(({ entries: all }) => all.slice(0, -2).reduce((sum, { entry }) =>
+        sum + entry.messages_received, 0)));
+    assert.ok(sums.every((sum) => sum > 0), String(sums));
+    await page.waitForFunction(() => [...window.dummyloadCharts.keys()].some((box) =>
+      box.dataset.chart === 'server_samples'));
+    assert.deepEqual(lines, [`request: ${figures}events`]);
+    if (one === late) {
+      server.program.kill();
+      await says(page, 'server', 'connection lost');
+      await says(page, 'verdicts', '0 of 10 connections');
+      assert.equal(await text(page, 'link'), 'live');
+    }
+  }
+  await client.stop(RUN_TIME_MS);
+});
+
 test('what is done by hand is marked on all pages and in the result', OPTIONS, async (t) => {
   const server = await runServer(t);
   const { client, address, out } = await startWatched(t, server);

@@ -54,6 +54,40 @@ test('plays the default scenario and leaves both results', LIMIT, async (t) => {
   assert.deepEqual(leftOf(runs[0]), []);
 });
 
+/** Reads what is streamed from there until the pattern is found. */
+async function readUntil(address, pattern) {
+  let text = '';
+  for await (const chunk of (await fetch(address)).body) {
+    text += Buffer.from(chunk).toString();
+    const match = pattern.exec(text);
+    if (match) return match;
+  }
+  throw new Error(`${address} has no ${pattern}: ${text.slice(0, 1000)}`);
+}
+
+test('--live: one page has both sides', LIMIT, async (t) => {
+  const { program } = stress(t, ['-c', '10', '-r', '50', '-d', '20s', '--no-strict', '--no-page',
+    '--live']);
+  const [, page] = await program.line(/live page at (\S+)\s/, RUN_TIME_MS);
+  const [, told] = await readUntil(new URL('events', page), /event: run\ndata: (.*)\n/);
+  const run = JSON.parse(told);
+  assert.match(run.server, /^http:\/\/127\.0\.0\.1:\d+\/$/);
+  const record = (address) => readUntil(new URL('events', address),
+    /id: \d+\ndata: (\{.*"messages_received":[1-9].*\})\n/).then(([, one]) => JSON.parse(one));
+  const [client, server] = [await record(page), await record(run.server)];
+  assert.deepEqual([client.run_id, server.run_id], [run.run_id, run.run_id]);
+  assert.ok(server.cpu_s >= 0 && server.rss_bytes > 0);
+  // One clock, so that both can be drawn in one picture.
+  const began = ({ utc, t_ns: t }) => Date.parse(utc) - t / 1e6;
+  assert.ok(began(server) <= began(client) + 1000);
+  const { policy } = await fetch(page).then(({ headers }) => (
+    { policy: headers.get('content-security-policy') }));
+  assert.ok(policy.endsWith(`connect-src 'self' ${new URL(run.server).origin}`), policy);
+  program.interrupt();
+  await program.wait(RUN_TIME_MS);
+  assert.ok(!program.timedOut, said(program));
+});
+
 test('takes the handler from the scenario, its own option wins', LIMIT, async (t) => {
   for (const [args, handler] of [[['chat.json'], 'chat'],
     [['connect-disconnect.json', '--handler', 'sink'], 'sink'],

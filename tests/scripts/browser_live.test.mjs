@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { openAddress, skip } from './browser.mjs';
-import { makeRecords, PLAN, playLive } from './live_player.mjs';
+import { makeRecords, makeServerRecords, PLAN, playLive } from './live_player.mjs';
 
 const LIMIT = { skip, timeout: 600000 };
 
@@ -29,7 +29,7 @@ test('who comes late has the whole history, and each second as it comes', LIMIT,
   const { run, page, said } = await openLive(t, { records: records.slice(0, 25) });
   await known(page, 25);
   await page.waitForFunction(() => window.dummyloadCharts?.size > 0);
-  assert.match(await page.title(), /^Running – game-lobby/);
+  await page.waitForFunction(() => document.title.startsWith('Running – game-lobby'));
   assert.match(await page.locator('#verdicts').innerText(), /No errors/);
   for (const record of records.slice(25)) run.say(record);
   await known(page, 40);
@@ -87,9 +87,17 @@ test('buttons order what they say, with the token of the address', LIMIT, async 
     .slice(0, 20), query: '?token=secret' });
   await known(page, 20);
   page.on('dialog', (dialog) => dialog.accept(dialog.type() === 'prompt' ? 'half time' : ''));
-  for (const name of ['faster', 'slower', 'pause', 'resume', 'stage', 'mark', 'end']) {
+  const shown = () => page.locator('#control button:visible').allInnerTexts();
+  for (const name of ['faster', 'slower', 'pause']) {
     await page.locator(`[data-order="${name}"]`).click();
   }
+  assert.ok((await shown()).includes('Pause') && !(await shown()).includes('Resume'));
+  run.say(makeRecords({ seconds: 30, marks: [{ t_ns: 20.5e9, kind: 'pause', text: 'pause',
+    who: '127.0.0.1' }] })[20]);
+  for (const name of ['resume', 'stage', 'mark', 'end']) {
+    await page.locator(`[data-order="${name}"]`).click();
+  }
+  assert.ok(!(await shown()).includes('Pause'));
   await page.waitForFunction(() => document.querySelector('#control span').innerText);
   await page.waitForTimeout(200);
   assert.deepEqual(run.orders.map(({ order }) => order), [{ rate: '+10%' }, { rate: '-10%' },
@@ -113,6 +121,85 @@ test('without leave to steer there are no buttons', LIMIT, async (t) => {
   await known(page, 9);
   assert.equal(await page.locator('#control').isVisible(), false);
   assert.deepEqual(said, []);
+});
+
+/** The server of a run: the figures that it serves itself. */
+async function playServer(t, options) {
+  const server = await playLive({ origin: '*', plan: null, control: false, ...options });
+  t.after(() => server.close());
+  return { server, url: `http://127.0.0.1:${server.port}/` };
+}
+
+const knownOfServer = (page, seconds) => page.waitForFunction((wanted) => window.dummyloadServer()
+  ?.live.entries.at(-1)?.from === (wanted - 1) * 1e9, seconds);
+const drawnNames = (page) => page.evaluate(() => [...window.dummyloadCharts.keys()]
+  .map((box) => box.dataset.chart));
+
+test('the server is shown beside the run, also to who comes late', LIMIT, async (t) => {
+  const { server, url } = await playServer(t, { records: makeServerRecords({ seconds: 20 }) });
+  const { run, page, said } = await openLive(t, { server: url,
+    records: makeRecords({ seconds: 60 }).slice(0, 20) },
+  { viewport: { width: 1400, height: 6000 } });
+  await known(page, 20);
+  await knownOfServer(page, 120);
+  await page.waitForFunction(() => window.dummyloadCharts?.size > 8);
+  for (const name of ['messages', 'server_samples']) {
+    assert.ok((await drawnNames(page)).includes(name), name);
+  }
+  const shown = () => page.locator('#server').innerText();
+  assert.match(await shown(), new RegExp(`^Server 127\\.0\\.0\\.1:${server.port}: live\n`));
+  assert.match((await shown()).replaceAll('\u202f', ''), /Received, messages\n2000\/s/);
+  // It ends, and the run goes on.
+  server.end({});
+  await page.waitForFunction(() => /: ended/.test(document.getElementById('server').innerText));
+  run.say(makeRecords({ seconds: 60 })[20]);
+  await known(page, 21);
+  assert.equal(await page.locator('#link').innerText(), 'live');
+  assert.deepEqual(said, [`request: ${url}events`], 'it asks nobody else');
+});
+
+test('a server that comes later, is cut off and comes again; the run ends first', LIMIT,
+  async (t) => {
+    const first = await playServer(t);
+    first.server.close();
+    const records = makeRecords({ seconds: 22 });
+    const { run, page } = await openLive(t, { server: first.url, records: records.slice(0, 20) });
+    await known(page, 20);
+    const says = (words) => page.waitForFunction((wanted) =>
+      document.getElementById('server').innerText.includes(wanted), words);
+    await says('not there yet');
+    assert.match(await page.locator('#verdicts').innerText(), /No errors/);
+    const { server } = await playServer(t, { port: first.server.port,
+      records: makeServerRecords({ seconds: 20 }) });
+    await knownOfServer(page, 120);
+    await says('live');
+    server.cut();
+    await says('connection lost');
+    server.say(makeServerRecords({ seconds: 21 })[120]);
+    await knownOfServer(page, 121);
+    await says('live');
+    for (const record of records.slice(20)) run.say(record);
+    await page.waitForFunction(() => document.getElementById('phase').innerText === 'Ended');
+    run.end({ exit_code: 0, valid: true });
+    const before = server.streams;
+    await says('live');
+    server.close();
+    // Nobody is asked again: the run has ended.
+    await page.waitForTimeout(2500);
+    assert.equal(server.streams, before);
+    assert.equal(await page.locator('#link').innerText(), 'ended');
+  });
+
+test('a server that does not let the page read is only not shown', LIMIT, async (t) => {
+  const { url } = await playServer(t, { origin: undefined,
+    records: makeServerRecords({ seconds: 20 }) });
+  const { page } = await openLive(t, { server: url,
+    records: makeRecords({ seconds: 60 }).slice(0, 20) });
+  await known(page, 20);
+  await page.waitForFunction(() => document.getElementById('server').innerText.includes('not ' +
+    'there yet'));
+  assert.match(await page.locator('#verdicts').innerText(), /No errors/);
+  assert.equal(await page.locator('#link').innerText(), 'live');
 });
 
 test('dark and narrow: nothing is wider than the window', LIMIT, async (t) => {

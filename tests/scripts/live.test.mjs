@@ -6,13 +6,13 @@ import test from 'node:test';
 import { LIVE_CHARTS } from '../../scripts/lib/drawing/charts/index.mjs';
 import { THEMES } from '../../scripts/lib/drawing/charts/theme.mjs';
 import { answerWords } from '../../scripts/lib/drawing/live/control.mjs';
-import { liveTables, liveTiles, liveVerdicts, phaseWords }
+import { isPaused, liveServer, liveTables, liveTiles, liveVerdicts, phaseWords }
   from '../../scripts/lib/drawing/live/panels.mjs';
 import { addRecord, errorsOf, makeLive, sharesOf, sumOf }
   from '../../scripts/lib/drawing/live/series.mjs';
 import { makeLiveView } from '../../scripts/lib/drawing/live/view.mjs';
 import { makeLivePage } from '../../scripts/lib/drawing/live/page.mjs';
-import { makeRecords, PLAN } from './live_player.mjs';
+import { makeRecords, makeServerRecords, PLAN } from './live_player.mjs';
 
 const SECOND_NS = 1e9;
 
@@ -90,7 +90,7 @@ test('what is drawn is what the records say', () => {
   const { max } = view.columns;
   assert.ok(max[20] >= lowest && max[20] < lowest * 1.04, `${max[20]} of ${lowest}`);
   for (const chart of LIVE_CHARTS) {
-    if (['target_rate', 'messages'].includes(chart.name)) continue;
+    if (/^(target_rate|messages|server_.*)$/.test(chart.name)) continue;
     assert.ok(chart.when(view), chart.name);
     const option = JSON.stringify(chart.draw(view, THEMES.dark));
     assert.doesNotMatch(option, /NaN|undefined/, chart.name);
@@ -172,6 +172,8 @@ test('the phase in words, with the time that is left', () => {
   const touched = makeRecords({ seconds: 60, marks });
   const words = [5, 6, 7, 60].map((at) => phaseWords(liveOf(touched.slice(0, at))).word);
   assert.deepEqual(words, ['Paused', 'Running', 'Paused', 'Ended']);
+  assert.deepEqual([5, 6, 60].map((at) => isPaused(liveOf(touched.slice(0, at)))),
+    [true, false, false]);
 });
 
 test('a server is shown by what it knows: no rate, and its CPU', () => {
@@ -181,7 +183,8 @@ test('a server is shown by what it knows: no rate, and its CPU', () => {
     messages_received: 2000, bytes_sent: 1024, bytes_received: 2048, responses: 0, errors: {} })));
   const view = makeLiveView(live, null);
   const charts = LIVE_CHARTS.filter((one) => one.when(view));
-  assert.deepEqual(charts.map(({ name }) => name), ['messages', 'connections', 'bytes']);
+  assert.deepEqual(charts.map(({ name }) => name),
+    ['messages', 'connections', 'bytes', 'server_samples']);
   for (const chart of charts) {
     const drawn = JSON.stringify(chart.draw(view, THEMES.light));
     assert.doesNotMatch(drawn, /NaN|trying|client/, chart.name);
@@ -190,6 +193,49 @@ test('a server is shown by what it knows: no rate, and its CPU', () => {
   assert.match(text, /Connections\n100\n100 accepted\nReceived, messages\n2000\/s/);
   assert.match(textOf(liveTables(liveOf(makeRecords()))), /Steps, without the warm-up\n/);
   assert.match(text, /CPU\n25%\nof one CPU/);
+});
+
+test('the server\'s side is drawn at the client\'s times, and what was before the run is left out',
+  () => {
+    const live = liveOf(makeRecords({ seconds: 40 }).slice(0, 30));
+    const server = liveOf(makeServerRecords({ seconds: 40 }));
+    const view = makeLiveView(live, PLAN, server);
+    // It began 100.4 s earlier: 40% of a second away at the most.
+    assert.deepEqual(view.server.columns.t, view.columns.t);
+    assert.deepEqual(view.server.columns.messages_received.slice(0, 3), [0, 0, 2000]);
+    assert.ok(view.server.columns.messages_received.slice(2).every((rate) => rate === 2000));
+    const { samples } = view.watched;
+    assert.equal(samples.length, 30);
+    assert.deepEqual(samples.slice(-2).map(({ cpu_percent: cpu }) => cpu), [25.1, 25.1]);
+    assert.ok(samples.every(({ rss_bytes: bytes }) => bytes === 8 << 20));
+    for (const chart of LIVE_CHARTS.filter((one) => one.when(view))) {
+      const drawn = JSON.stringify(chart.draw(view, THEMES.light));
+      assert.doesNotMatch(drawn, /NaN/, chart.name);
+      if (['messages', 'bytes'].includes(chart.name)) assert.match(drawn, /server received/);
+      if (chart.name === 'connections') assert.match(drawn, /open on the server/);
+    }
+    const shown = (one, state) => textOf(liveServer({ place: '127.0.0.1:9901', state, live: one }));
+    assert.match(shown(server, 'live'),
+      /^\nServer \n127\.0\.0\.1:9901: live\nConnections\n100\n[^]*Received, messages\n2000\/s/);
+    assert.equal(shown(makeLive(), '<b>'), '\nServer \n127.0.0.1:9901: &lt;b&gt;\n');
+  });
+
+test('a server that is not there, ended, or has other ideas of time does no harm', () => {
+  const live = liveOf(makeRecords({ seconds: 40 }).slice(0, 30));
+  const alone = makeLiveView(live, PLAN);
+  const records = makeServerRecords({ seconds: 40 });
+  const cases = [makeLive(), liveOf(records.map(({ utc, ...one }) => one)),
+    liveOf(records.map((one) => ({ ...one, utc: '1970-01-01T00:00:00.000Z' })))];
+  for (const server of cases) assert.deepEqual(makeLiveView(live, PLAN, server), alone);
+  // One that ended, and one that was lost and came again.
+  const half = makeLiveView(live, PLAN, liveOf(records.slice(0, 110)));
+  assert.equal(half.server.columns.t.length, 10);
+  const gap = makeLiveView(live, PLAN, liveOf([...records.slice(0, 110), ...records.slice(120)]));
+  assert.equal(gap.server.columns.t.length, 20);
+  const failing = liveOf(records.map((one, i) => (i === 120 ? { ...one, errors: { reset: 3 } }
+    : one)));
+  assert.match(textOf(liveVerdicts(live, PLAN, failing)), /! 3 errors on the server\nreset 3/);
+  assert.deepEqual(makeLiveView(live, PLAN, failing).server.errors, { reset: 3 });
 });
 
 test('the page asks nobody but the run, and is at most 700 KB', () => {

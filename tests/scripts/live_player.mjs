@@ -6,6 +6,8 @@ import { makeLivePage } from '../../scripts/lib/drawing/live/page.mjs';
 import { gaussian, random as makeRandom } from './synthetic.mjs';
 
 const SECOND_NS = 1e9;
+const BEGAN_MS = Date.parse('2026-11-28T12:00:00Z');
+const utcAt = (seconds) => new Date(BEGAN_MS + seconds * 1000).toISOString();
 
 /** The lowest value of a record's bucket. */
 function lowestOf(value) {
@@ -46,7 +48,7 @@ export function makeRecords({ seconds = 60, t0_s: t0 = 2, rate = 2000, connectio
     const share = (part) => ({ iterations: gone ? 0 : Math.round(due * part),
       requests: Math.round(due * part), responses: Math.round(responses * part),
       errors: Math.round(failed * part) });
-    return { run_id: id, t_ns: at * SECOND_NS, interval_ns: SECOND_NS,
+    return { run_id: id, t_ns: at * SECOND_NS, interval_ns: SECOND_NS, utc: utcAt(at),
       phase: at === seconds ? 'ended' : loaded ? at > t0 + 1 ? 'running' : 'warmup' : 'connecting',
       t0_ns: loaded ? t0 * SECOND_NS : null, stop_ns: loaded ? seconds * SECOND_NS : null,
       connections: gone ? 0 : Math.min(connections, Math.round((connections * at) / t0)),
@@ -67,6 +69,19 @@ export function makeRecords({ seconds = 60, t0_s: t0 = 2, rate = 2000, connectio
   });
 }
 
+/** Records of the server of that run, which began so much before it. */
+export function makeServerRecords({ seconds = 60, before_s: before = 100.4, t0_s: t0 = 2,
+  rate = 2000, connections = 100, run_id: id = 'made-up' } = {}) {
+  return Array.from({ length: Math.round(before) + seconds }, (_, i) => {
+    const at = i + 1;
+    const load = at - before > t0 + 0.5 ? rate : 0;
+    return { run_id: id, t_ns: at * SECOND_NS, interval_ns: SECOND_NS, utc: utcAt(at - before),
+      phase: 'running', connections: load ? connections : 0, cpu_s: 0.001 * at + (load ? 0.25 *
+        (at - before) : 0), rss_bytes: 8 << 20, connects_ok: 0, messages_received: load,
+      messages_sent: load, bytes_received: load * 40, bytes_sent: load * 40, errors: {} };
+  });
+}
+
 export const PLAN = { targets: ['127.0.0.1:7777'], load: { loop: 'open',
   warmup_ns: SECOND_NS, connections: 100, stages: [
     { duration_ns: 20 * SECOND_NS, rate_from_per_s: 2000, rate_to_per_s: 2000 },
@@ -74,10 +89,12 @@ export const PLAN = { targets: ['127.0.0.1:7777'], load: { loop: 'open',
 scenario: { name: 'game-lobby', description: 'Players log in, walk about and chat.' } };
 
 /** Serves a run on a free port, or on the given one: { port, say(record), end(end), cut(), mute(),
- *  orders, streams, next(records, plan), close() }. records: those that are known already. cut()
+ *  orders, streams, next(records, plan), close() }. server: where its server's figures are; origin:
+ *  whose page may read these; records: those that are known already. cut()
  *  ends all streams, and so does next(): another run on the port; mute() leaves them open, and says
  *  nothing more on them, as a network that went away. */
-export async function playLive({ records = [], plan = PLAN, port = 0, control = true } = {}) {
+export async function playLive({ records = [], plan = PLAN, port = 0, control = true, server: other,
+  origin } = {}) {
   const page = makeLivePage();
   let known = [...records];
   let shown = plan;
@@ -95,9 +112,10 @@ export async function playLive({ records = [], plan = PLAN, port = 0, control = 
       response.end(JSON.stringify(shown));
     } else if (pathname === '/events') {
       played.streams += 1;
-      response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+      response.writeHead(200, { 'Content-Type': 'text/event-stream',
+        ...(origin ? { 'Access-Control-Allow-Origin': origin } : {}) });
       response.write(`retry: 300\n\nevent: run\ndata: ${JSON.stringify({ control,
-        run_id: known[0]?.run_id })}\n\n`);
+        run_id: known[0]?.run_id, server: other })}\n\n`);
       const last = Number(request.headers['last-event-id'] ?? 0);
       for (let i = last <= known.length ? last : 0; i < known.length; i++) write(response, i);
       readers.add(response);

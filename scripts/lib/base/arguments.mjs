@@ -14,7 +14,7 @@ export const CLIENT_VALUES = new Set(['--host', '--port', '--target', '--duet', 
   '--connect-rate', '--connect-timeout', '--rate', '--rate-per-connection', '--duration',
   '--warmup', '--threads', '--seed', '--set', '--source', '--out', '--ndjson', '--run-id',
   '--openmetrics', '--threshold', '--io', '--spin', '--codec', '--trace', '--tls-ca', '--listen',
-  '--listen-token', '--send']);
+  '--listen-token', '--listen-server', '--send']);
 export const CLIENT_FLAGS = new Set(['--no-strict', '--check', '--print-scenario', '--busy-poll',
   '--quiet', '--no-progress', '--no-keys', '--screen', '--list-options', '--version', '--help',
   '--tls', '--insecure']);

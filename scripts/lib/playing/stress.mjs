@@ -40,8 +40,8 @@ writes client.json and server.json under results/<run>/ and prints the summary.
   --server-options 'X'   more options of our server
   --results FOLDER       where runs go (results/)
   --no-page              no HTML page
-  --live                 serve the live page of the run on a free port and say where
-                         (--listen HOST:PORT: there)
+  --live                 serve the live page of the run, with our server's side, on a free port
+                         and say where (--listen HOST:PORT: there)
   --push URL             POST the result to a service of metrics: http://127.0.0.1:4318
                          (OpenTelemetry), http://127.0.0.1:8086 (InfluxDB); as scripts/export
                          does, also with --format otlp|influx and --header 'NAME: VALUE'
@@ -75,7 +75,16 @@ function serverWanted(scenario) {
   return { handler: word(handler), framing: word(framing) };
 }
 
-function beginServer(options, scenario, runId, folder) {
+const LIVE_TIME_MS = 30000;
+
+/** Where our server is to serve its own figures: beside the live page of the run, if there is one
+ *  that is not told of others. */
+function serverListen({ live, given }) {
+  const page = given['--listen'] ?? (live ? '127.0.0.1:0' : null);
+  return page && !given['--listen-server'] ? ['--listen', page.replace(/:\d+$/, ':0')] : [];
+}
+
+async function beginServer(options, scenario, runId, folder) {
   const port = Number(options.given['--port'] ?? 0);
   if (options.serverCommand) return startTested({ command: options.serverCommand, port });
   const wanted = serverWanted(scenario);
@@ -84,8 +93,14 @@ function beginServer(options, scenario, runId, folder) {
     const value = options[name] ?? wanted[name];
     if (value) ownArgs.push(`--${name}`, String(value));
   }
+  const listen = serverListen(options);
+  ownArgs.push(...listen);
   if (options.serverOptions) ownArgs.push(...options.serverOptions.trim().split(/\s+/));
-  return startTested({ windows: options.windows, port, ownArgs }, runId, folder);
+  const server = await startTested({ windows: options.windows, port, ownArgs }, runId, folder);
+  if (listen.length) {
+    [, server.figures] = await server.program.line(/live figures at (\S+)\s/, LIVE_TIME_MS);
+  }
+  return server;
 }
 
 /** Plays the client: { code, overdue } (see awaitClient). */
@@ -94,6 +109,7 @@ async function playShown(options, scenario, runId, folder, server) {
     ...clientWithout(options.client, ['--port'])] : [...options.client];
   rest.push(...options.secured.clientArgs);
   if (options.live && !options.given['--listen']) rest.push('--listen', '127.0.0.1:0');
+  if (server?.figures) rest.push('--listen-server', server.figures);
   const { windows } = options;
   const bound_ms = await clientBoundMs({ scenario, args: rest, windows });
   // The file is printed by the client, so it is as short as it can be.

@@ -46,7 +46,9 @@ struct web {
     char token[2 * WEB_TOKEN_BYTES + 1];
     const char *token_wanted; /* NULL: control needs none */
     char url[NET_ADDRESS_TEXT_BYTES_MAX + 16];
-    char refused[256]; /* the server's own words, while it starts */
+    char peer[WEB_URL_BYTES_MAX + 1]; /* " http://HOST:PORT", where the page may read, too; or "" */
+    char refused[256];                /* the server's own words, while it starts */
+    bool figures_only;
     bool started;
     struct web_reader readers[WEB_READERS_MAX];
 };
@@ -63,8 +65,7 @@ static const char WEB_HEADERS[] = "Cache-Control: no-store\r\n"
                                   "Referrer-Policy: no-referrer\r\n"
                                   "Cross-Origin-Resource-Policy: same-origin\r\n"
                                   "Content-Security-Policy: default-src 'self' 'unsafe-inline' "
-                                  "data: blob:; connect-src 'self' http://127.0.0.1:* "
-                                  "http://localhost:*; frame-ancestors 'none'\r\n";
+                                  "data: blob:; frame-ancestors 'none'; connect-src 'self'";
 
 static const char *web__status_text(int status)
 {
@@ -92,6 +93,11 @@ static const char *web__status_text(int status)
     }
 }
 
+static const struct web *web__of(const struct mg_connection *connection)
+{
+    return mg_get_user_data(mg_get_context(connection));
+}
+
 /* Lets a page of another port read what it may have (request.h); "" or a header. */
 static const char *web__allow_origin(const struct mg_connection *connection, int status,
                                      char header[WEB_ORIGIN_BYTES_MAX])
@@ -111,20 +117,38 @@ static bool web__is_head(const struct mg_connection *connection)
     return method != NULL && strcmp(method, "HEAD") == 0;
 }
 
+/* What the header of some refusals has to say; "" or a header. */
+static const char *web__status_header(const struct mg_connection *connection, int status,
+                                      char header[64])
+{
+    const char *path = mg_get_request_info(connection)->local_uri_raw;
+    switch (status) {
+    case 401:
+        return "WWW-Authenticate: Bearer\r\n";
+    case 405:
+        snprintf(header, 64, "Allow: %s\r\n", web_path_methods(path == NULL ? "" : path));
+        return header;
+    case 503:
+        return "Retry-After: 5\r\n";
+    default:
+        return "";
+    }
+}
+
 /* The whole answer. Returns the status. */
 static int web__answer(struct mg_connection *connection, int status, const char *type,
                        const char *body, size_t bytes)
 {
     char origin[WEB_ORIGIN_BYTES_MAX];
+    char more[64];
     char head[2048]; /* the server's own printf is that of the system's library: no %zu there */
     mg_disable_connection_keep_alive(connection);
     snprintf(head, sizeof head,
-             "HTTP/1.1 %d %s\r\n%s%s%s%sContent-Type: %s\r\nContent-Length: %zu\r\n"
+             "HTTP/1.1 %d %s\r\n%s%s\r\n%s%sContent-Type: %s\r\nContent-Length: %zu\r\n"
              "Connection: close\r\n\r\n",
-             status, web__status_text(status), WEB_HEADERS,
+             status, web__status_text(status), WEB_HEADERS, web__of(connection)->peer,
              web__allow_origin(connection, status, origin),
-             status == 503 ? "Retry-After: 5\r\n" : "",
-             status == 401 ? "WWW-Authenticate: Bearer\r\n" : "", type, bytes);
+             web__status_header(connection, status, more), type, bytes);
     mg_write(connection, head, strlen(head));
     if (!web__is_head(connection)) {
         mg_write(connection, body, bytes);
@@ -209,9 +233,10 @@ static size_t web__print_greeting(const struct mg_connection *connection, char *
 {
     char origin[WEB_ORIGIN_BYTES_MAX];
     int bytes = snprintf(buffer, WEB_BUFFER_BYTES,
-                         "HTTP/1.1 200 OK\r\n%s%sContent-Type: text/event-stream\r\n"
+                         "HTTP/1.1 200 OK\r\n%s%s\r\n%sContent-Type: text/event-stream\r\n"
                          "Connection: close\r\n\r\n",
-                         WEB_HEADERS, web__allow_origin(connection, 200, origin));
+                         WEB_HEADERS, web__of(connection)->peer,
+                         web__allow_origin(connection, 200, origin));
     return bytes > 0 ? (size_t)bytes : 0;
 }
 
@@ -257,6 +282,12 @@ static int web__control(struct web *web, struct mg_connection *connection)
     if (bytes >= sizeof order) {
         return web__refuse(connection, 413, "an order is short");
     }
+    if (bytes == 0) {
+        return web__refuse(
+            connection, 400,
+            "an order is JSON in the body of the request, as in {\"rate\": \"+10%\"}: "
+            "this request has none");
+    }
     if (memchr(order, '\0', bytes) != NULL) {
         return web__refuse(connection, 400, "an order is a text: expected no byte 0 in it");
     }
@@ -289,7 +320,10 @@ static int web__begin(struct mg_connection *connection)
                                   .host = mg_get_header(connection, "Host"),
                                   .origin = mg_get_header(connection, "Origin"),
                                   .authorization = mg_get_header(connection, "Authorization")};
-    struct web_rules rules = {.host = web->host, .name = web->name, .token = web->token_wanted};
+    struct web_rules rules = {.host = web->host,
+                              .name = web->name,
+                              .token = web->token_wanted,
+                              .figures_only = web->figures_only};
     int status = web_request_judge(&request, &rules, &route, &reason);
     if (status != 200) {
         return web__refuse(connection, status, reason);
@@ -346,6 +380,16 @@ static bool web__read_listen(struct web *web, const char *listen, struct net_add
     if (!web_listen_parse(listen, web->host, &port, &reason) ||
         !net_address_resolve(web->host, port, address, &reason)) {
         error_set(error, "--listen: %s", reason.text);
+        return false;
+    }
+    struct ip ip;
+    net_address_get_ip(address, &ip);
+    if (ip.bytes_count == 16 && !mg_check_feature(MG_FEATURES_IPV6)) {
+        error_set(error,
+                  "--listen %s: the CivetWeb of this system serves no IPv6: give an IPv4 address, "
+                  "as in 127.0.0.1:9900, or build with CivetWeb's source "
+                  "(FETCHCONTENT_SOURCE_DIR_CIVETWEB)",
+                  listen);
         return false;
     }
     return true;
@@ -430,13 +474,18 @@ struct web *web_open(const struct web_options *options, struct error *error)
     struct host_info host;
     memset(&web, 0, sizeof web);
     web.token_wanted = options->token;
+    web.figures_only = options->figures_only;
+    if (options->peer != NULL) {
+        web.peer[0] = ' ';
+        web_peer_source(options->peer, web.peer + 1);
+    }
     if (!web__read_listen(&web, options->listen, &address, error)) {
         return NULL;
     }
     host_read(&host);
     snprintf(web.name, sizeof web.name, "%s", host.name);
     bool needs_token =
-        web.token_wanted == NULL && !options->without_control && !web__is_loopback(&address);
+        web.token_wanted == NULL && !options->figures_only && !web__is_loopback(&address);
     if (needs_token && !web__make_token(&web, error)) {
         return NULL;
     }

@@ -44,6 +44,30 @@ static void test_every_route_by_its_method(void **state)
     }
 }
 
+static void test_a_server_has_figures_only(void **state)
+{
+    static const struct web_rules FIGURES = {
+        .host = "127.0.0.1", .name = "loadgen", .figures_only = true};
+    static const char *const THERE[] = {"/", "/events", "/metrics"};
+    static const char *const NOT[] = {"/plan", "/scenario", "/control", "/other"};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(THERE); i++) {
+        struct web_request request = get(THERE[i]);
+        assert_int_equal(judge(&request, &FIGURES), 200);
+    }
+    for (size_t i = 0; i < COUNT_OF(NOT); i++) {
+        struct web_request request = get(NOT[i]);
+        request.method = "POST";
+        enum web_route route;
+        const char *reason = NULL;
+        assert_int_equal(web_request_judge(&request, &FIGURES, &route, &reason), 404);
+        assert_string_equal(reason, "nothing is here: there are /, /events and /metrics");
+    }
+    assert_string_equal(web_path_methods("/plan"), "GET, HEAD");
+    assert_string_equal(web_path_methods("/control"), "POST");
+    assert_string_equal(web_path_methods("/other"), "");
+}
+
 /* A page of another site may have its own name point here (DNS rebinding): it is not served. */
 static void test_host_is_an_address_or_a_name_of_this_machine(void **state)
 {
@@ -60,6 +84,7 @@ static void test_host_is_an_address_or_a_name_of_this_machine(void **state)
                                          ":9900",
                                          "[::1",
                                          "[]",
+                                         "[localhost]",
                                          "127.0.0.1:",
                                          "127.0.0.1:x",
                                          "127.0.0.1:70000",
@@ -130,6 +155,15 @@ static void test_figures_are_for_pages_of_this_machine(void **state)
                  {"/events", "http://", 403},
                  {"/events", "http://127.0.0.9:1", 200},
                  {"/events", "http://loadgen:80", 200},
+                 {"/events", "http://localhost.evil.example", 403},
+                 {"/events", "http://127.0.0.1.evil.example:9900", 403},
+                 {"/events", "http://localhost@evil.example", 403},
+                 {"/events", "http://localhost:1@evil.example", 403},
+                 {"/events", "http://localhost/evil", 403},
+                 {"/events", "http://localhost:", 403},
+                 {"/events", "HTTP://localhost:1", 403},
+                 {"/events", " http://localhost:1", 403},
+                 {"/events", "http://localhost:1 http://evil.example", 403},
                  /* An address may be that of anybody's server. */
                  {"/events", "http://203.0.113.6", 403},
                  {"/metrics", "http://10.1.2.3", 403},
@@ -230,6 +264,54 @@ static void test_where_to_listen(void **state)
     }
 }
 
+static void test_where_another_page_is(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *url; /* NULL: refused */
+        const char *source;
+    } CASES[] = {{"127.0.0.1:9901", "http://127.0.0.1:9901/", "http://127.0.0.1:9901"},
+                 {"http://127.0.0.1:9901", "http://127.0.0.1:9901/", "http://127.0.0.1:9901"},
+                 {"http://server-2.lan:80/", "http://server-2.lan:80/", "http://server-2.lan:80"},
+                 {"http://10.0.0.2:9901/?token=a.b-c_9", "http://10.0.0.2:9901/?token=a.b-c_9",
+                  "http://10.0.0.2:9901"},
+                 {"10.0.0.2:9901?token=x", "http://10.0.0.2:9901/?token=x", "http://10.0.0.2:9901"},
+                 /* Neither a policy nor a reader knows these as they are. */
+                 {"http://[::1]:9901/", "http://[::1]:9901/", "http://*:9901"},
+                 {"http://0.0.0.0:9901/", "http://0.0.0.0:9901/", "http://*:9901"},
+                 {"http://[::]:9901/?token=t", "http://[::]:9901/?token=t", "http://*:9901"},
+                 {"", NULL, NULL},
+                 {"9901", NULL, NULL},
+                 {"127.0.0.1", NULL, NULL},
+                 {"127.0.0.1:0", NULL, NULL},
+                 {"127.0.0.1:65536", NULL, NULL},
+                 {"https://127.0.0.1:9901/", NULL, NULL},
+                 {"http://127.0.0.1:9901/page", NULL, NULL},
+                 {"http://127.0.0.1:9901/?token=", NULL, NULL},
+                 {"http://127.0.0.1:9901/?token=a&b", NULL, NULL},
+                 {"http://127.0.0.1:9901/?token=a\"", NULL, NULL},
+                 {"http://a\"b:9901/", NULL, NULL},
+                 {"http://a;b:9901/", NULL, NULL},
+                 {"http://a b:9901/", NULL, NULL},
+                 {"http://u@h:9901/", NULL, NULL},
+                 {"http://*:9901/", NULL, NULL},
+                 {"http://h\r\nX:9901/", NULL, NULL}};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        char url[WEB_URL_BYTES_MAX];
+        char source[WEB_URL_BYTES_MAX];
+        struct error error = {""};
+        assert_int_equal(web_peer_parse(CASES[i].text, url, &error), CASES[i].url != NULL);
+        if (CASES[i].url == NULL) {
+            assert_non_null(strstr(error.text, "expected HOST:PORT or http://HOST:PORT/"));
+            continue;
+        }
+        assert_string_equal(url, CASES[i].url);
+        web_peer_source(url, source);
+        assert_string_equal(source, CASES[i].source);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +322,8 @@ int main(void)
         cmocka_unit_test(test_figures_are_for_pages_of_the_same_host),
         cmocka_unit_test(test_control_needs_the_token_where_there_is_one),
         cmocka_unit_test(test_where_to_listen),
+        cmocka_unit_test(test_a_server_has_figures_only),
+        cmocka_unit_test(test_where_another_page_is),
         cmocka_unit_test(test_token_opens_under_any_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

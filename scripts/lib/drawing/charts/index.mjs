@@ -45,15 +45,16 @@ export const RUN_CHARTS = [
     when: (view) => view.watched },
 ];
 
-const LIVE = ['rate', 'response', 'heat', 'connections', 'bytes', 'errors', 'steps',
-  'behavior_rate', 'target_rate'];
+/** In the order of the live page. */
+const LIVE = ['rate', 'response', 'heat', 'messages', 'connections', 'bytes', 'errors',
+  'server_errors', 'steps', 'behavior_rate', 'target_rate', 'server_samples'];
 
 /** Charts of a run that is being played: those of a run that its records have something for. */
-export const LIVE_CHARTS = [
-  { name: 'messages', draw: chartMessages, when: (view) => view.of_server, height: 330,
-    wide: true, time: true },
-  ...RUN_CHARTS.filter(({ name }) => LIVE.includes(name)).map((chart) => (chart.name === 'rate'
-    ? { ...chart, when: (view) => !view.of_server } : chart))];
+export const LIVE_CHARTS = [...RUN_CHARTS, { name: 'messages', draw: chartMessages, height: 300,
+  when: (view) => view.of_server || view.server, time: true }]
+  .filter(({ name }) => LIVE.includes(name))
+  .sort((a, b) => LIVE.indexOf(a.name) - LIVE.indexOf(b.name))
+  .map((chart) => (chart.name === 'rate' ? { ...chart, when: (view) => !view.of_server } : chart));
 
 /** Charts of several runs together. */
 export const SEVERAL_CHARTS = [

@@ -148,7 +148,8 @@ export function niceAbove(value) {
 export function timeAxis(theme, min, max) {
   const base = axisBase(theme);
   return { ...base, type: 'value', min, max, splitLine: { show: false },
-    axisLabel: { ...base.axisLabel, formatter: formatSeconds },
+    // Ticks are whole seconds; only the end of the axis is none.
+    axisLabel: { ...base.axisLabel, formatter: (value) => formatSeconds(Number(value.toFixed(1))) },
     splitNumber: 8, minInterval: 1, containShape: false };
 }
 

@@ -149,35 +149,38 @@ export function chartConnections(view, theme) {
     formatter: axisTooltip(columns, formatCount) });
 }
 
-/** What a server took and gave, where nothing is due. */
-export function chartMessages(view, theme) {
-  const { columns } = view;
-  const { colors } = theme;
-  return timeChart(view, theme, { title: 'Messages', hint: 'each way per second', series: [
-    lineSeries('received', pairs(columns, 'messages_received'), { color: colors[0], width: 2.5 }),
-    lineSeries('sent', pairs(columns, 'messages_sent'),
-      { color: colors[1], dash: [7, 4], symbol: 'triangle' })],
-  yAxis: valueAxis(theme, formatRate, HEADROOM), formatter: axisTooltip(columns, formatRate) });
-}
-
-export function chartBytes(view, theme) {
+/** A sum each way, as both sides count it; what a server says of itself needs no name. */
+function bothWays(view, theme, key) {
   const { colors } = theme;
   const side = view.of_server ? '' : 'client ';
-  const series = [
-    lineSeries(`${side}sent`, pairs(view.columns, 'bytes_sent'), { color: colors[0], width: 2.5 }),
-    lineSeries(`${side}received`, pairs(view.columns, 'bytes_received'),
+  const list = [
+    lineSeries(`${side}sent`, pairs(view.columns, `${key}_sent`), { color: colors[0], width: 2.5 }),
+    lineSeries(`${side}received`, pairs(view.columns, `${key}_received`),
       { color: colors[1], width: 2.5, symbol: 'triangle' }),
   ];
   if (view.server) {
-    series.push(
-      lineSeries('server received', pairs(view.server.columns, 'bytes_received'),
+    list.push(
+      lineSeries('server received', pairs(view.server.columns, `${key}_received`),
         { color: colors[5], dash: [3, 4], symbol: 'rect' }),
-      lineSeries('server sent', pairs(view.server.columns, 'bytes_sent'),
+      lineSeries('server sent', pairs(view.server.columns, `${key}_sent`),
         { color: colors[4], dash: [3, 4], symbol: 'diamond' }));
   }
-  return timeChart(view, theme, { title: 'Bytes', series,
-    hint: view.server ? 'each way per second, counted by both sides (to the nearest second)'
-      : 'each way per second',
+  return list;
+}
+
+const waysHint = (view) => (view.server
+  ? 'each way per second, counted by both sides (to the nearest second)'
+  : 'each way per second');
+
+export function chartMessages(view, theme) {
+  return timeChart(view, theme, { title: 'Messages', hint: waysHint(view),
+    series: bothWays(view, theme, 'messages'), yAxis: valueAxis(theme, formatRate, HEADROOM),
+    formatter: axisTooltip(view.columns, formatRate) });
+}
+
+export function chartBytes(view, theme) {
+  const series = bothWays(view, theme, 'bytes');
+  return timeChart(view, theme, { title: 'Bytes', series, hint: waysHint(view),
     yAxis: bytesAxis(theme, (value) => `${formatBytes(value)}/s`, highest(series.flatMap(
       ({ data }) => data.map(([, value]) => value)))),
     formatter: axisTooltip(view.columns, (value) => `${formatBytes(value)}/s`) });
@@ -262,22 +265,25 @@ export function chartHeat(view, theme) {
 const SAMPLED = { CPU: (value) => `${value}% of one`, memory: formatBytes,
   descriptors: formatCount };
 
-/** CPU, memory and descriptors of a server that was watched from outside. */
+/** CPU, memory and descriptors of a server, as far as they were sampled. */
 export function chartServerSamples(view, theme) {
   const { colors } = theme;
-  const at = (key) => view.watched.samples.map((one) => [one.t_s, one[key] ?? null]);
+  const { command, samples } = view.watched;
+  const has = (key) => samples.some((one) => one[key] !== undefined);
+  const at = (key) => samples.map((one) => [one.t_s, one[key] ?? null]);
+  const right = [...has('rss_bytes') ? [lineSeries('memory', at('rss_bytes'), { color: colors[1],
+    dash: [7, 4], symbol: 'triangle' }, { yAxisIndex: 1 })] : [],
+  ...has('descriptors') ? [lineSeries('descriptors', at('descriptors'), { color: colors[7],
+    dash: [2, 3], symbol: 'rect' }, { yAxisIndex: 2 })] : []];
   const option = timeChart(view, theme, { title: 'Server process',
-    hint: `${view.watched.command}, sampled once a second; memory and descriptors on the right`,
-    series: [lineSeries('CPU', at('cpu_percent'), { color: colors[0], width: 2.5 }),
-      lineSeries('memory', at('rss_bytes'), { color: colors[1], dash: [7, 4],
-        symbol: 'triangle' }, { yAxisIndex: 1 }),
-      lineSeries('descriptors', at('descriptors'), { color: colors[7], dash: [2, 3],
-        symbol: 'rect' }, { yAxisIndex: 2 })],
+    hint: [`${command}, sampled`, ...right.length ? [`${right.map(({ name }) => name)
+      .join(' and ')} on the right`] : []].join('; '),
+    series: [lineSeries('CPU', at('cpu_percent'), { color: colors[0], width: 2.5 }), ...right],
     yAxis: [valueAxis(theme, (value) => `${value}%`, HEADROOM),
       valueAxis(theme, formatBytes, { ...HEADROOM, splitLine: { show: false } }),
       valueAxis(theme, formatCount, { ...HEADROOM, offset: 72, position: 'right',
         splitLine: { show: false } })] });
-  option.grid.right = 130;
+  option.grid.right = [24, 78, 130][right.length];
   option.tooltip.formatter = (items) => {
     const shown = items.filter((item) => item.seriesName in SAMPLED && item.value?.[1] != null);
     return tooltip(shown.length && formatSeconds(shown[0].value[0]), shown.map((item) => (

@@ -4,14 +4,12 @@ import { formatCount } from '../../base/format.mjs';
 import { chartHeight, LIVE_CHARTS } from '../charts/index.mjs';
 import { addBox, refreshBoxes, startBoxes } from '../page/boxes.mjs';
 import { startControl, stopControl } from './control.mjs';
-import { liveTables, liveTiles, liveVerdicts, phaseWords } from './panels.mjs';
+import { isPaused, liveServer, liveTables, liveTiles, liveVerdicts, phaseWords }
+  from './panels.mjs';
 import { addEnd, addRecord, makeLive } from './series.mjs';
+import { openStream } from './stream.mjs';
 import { makeLiveView } from './view.mjs';
 
-/** A run says something every second: longer than this, and the connection is taken for dead (a lid
- *  that was closed leaves one that says nothing at all). */
-const SILENCE_MS = 6000;
-const AGAIN_MS = 1000;
 const SHOW_EVERY_MS = 60;
 const SHOW_SHARE = 4; // so many times as long as drawing takes is left for others
 
@@ -20,11 +18,11 @@ const at = (id) => document.getElementById(id);
 /** A run that wants one prints its address with it. */
 const token = new URLSearchParams(window.location.search).get('token');
 const query = token === null ? '' : `?token=${encodeURIComponent(token)}`;
-let runId = null; // of the run that the stream is about
+let runId; // of the run that the stream is about
 let plan = null;
 let view = null;
-let source = null;
-let heard_ms = Date.now();
+/** Where the server that is tested serves its own figures; null: nobody said. */
+let server = null;
 let drawing = null; // the timer of the next time
 let took_ms = 0; // the last time
 let stale = false; // records have come that are not drawn
@@ -68,6 +66,7 @@ function placeCharts() {
 function showPhase() {
   const { word, text, share } = phaseWords(live);
   if (live.ended) stopControl(at('control'));
+  at('control').classList.toggle('paused', isPaused(live));
   at('phase').textContent = word;
   at('time').textContent = text;
   at('bar').hidden = share === null;
@@ -81,10 +80,11 @@ function show() {
   if (!stale || !live.last || document.hidden) return;
   stale = false;
   const began_ms = performance.now();
-  view = makeLiveView(live, plan);
+  view = makeLiveView(live, plan, server?.live);
   showPhase();
-  setHtml('verdicts', liveVerdicts(live, plan));
+  setHtml('verdicts', liveVerdicts(live, plan, server?.live));
   setHtml('tiles', liveTiles(live));
+  setHtml('server', server ? liveServer(server) : '');
   setHtml('tables', liveTables(live));
   placeCharts();
   refreshBoxes();
@@ -98,62 +98,65 @@ function showSoon() {
   drawing = setTimeout(show, Math.max(SHOW_EVERY_MS, SHOW_SHARE * took_ms));
 }
 
-function takeRecord({ data }) {
-  let record;
-  try { record = JSON.parse(data); } catch { return; }
-  heard_ms = Date.now();
+/** The server's side: beside the run, and no harm to it where it is not there. */
+function watchServer(url) {
+  if (url === (server?.url ?? null)) return;
+  server?.stream.stop();
+  server = null;
+  if (url === null) return;
+  const address = new URL('events', url);
+  // Whoever opened this page knows that machine by another name than "all of my addresses".
+  if (/^(0\.0\.0\.0|\[::\])$/.test(address.hostname)) address.hostname = location.hostname;
+  address.search = new URL(url).search;
+  const own = { url, place: address.host, live: makeLive(), state: 'not there yet' };
+  const tell = (state) => {
+    own.state = state;
+    showSoon();
+  };
+  own.stream = openStream(address.href, {
+    run: () => {},
+    record: (record) => {
+      addRecord(own.live, record);
+      tell(own.live.ended ? 'ended' : 'live');
+    },
+    end: () => tell('ended'),
+    lost: () => tell(own.live.last ? 'connection lost, trying again' : 'not there yet'),
+    isOver: () => own.live.ended || live.ended,
+  });
+  server = own;
+}
+
+/** The first event of a stream: what the run allows. */
+function takeRun(run) {
+  // The next run on this port has a plan of its own.
+  const isNext = run.run_id !== runId;
+  runId = run.run_id;
+  if (run.program === 'dummyserver') {
+    // It has no plan to be called by, and no response times.
+    at('name').textContent = run.program;
+    document.querySelectorAll('.of-load').forEach((part) => part.remove());
+  } else if (isNext) {
+    readPlan();
+  }
+  watchServer(run.server ?? null);
+  if (run.control && !live.ended) startControl(at('control'), token);
+}
+
+function takeRecord(record) {
   addRecord(live, record);
   setLink('live', live.ended ? 'ended' : 'live');
   showSoon();
 }
 
 /** What became of the run: nothing comes after it. */
-function takeEnd({ data }) {
-  try { addEnd(live, JSON.parse(data)); } catch { return; }
-  source.close();
+function takeEnd(end) {
+  addEnd(live, end);
   setLink('live', 'ended');
   showSoon();
 }
 
-/** The first event of a stream: what the run allows. */
-function takeRun({ data }) {
-  let run;
-  try { run = JSON.parse(data); } catch { return; }
-  // The next run on this port has a plan of its own.
-  if (runId !== null && run.run_id !== runId) readPlan();
-  runId = run.run_id ?? null;
-  if (run.program === 'dummyserver') {
-    // It has no plan to be called by, and no response times.
-    at('name').textContent = run.program;
-    document.querySelectorAll('.of-load').forEach((part) => part.remove());
-  }
-  if (run.control && !live.ended) startControl(at('control'), token);
-}
-
-function listen() {
-  source?.close();
-  heard_ms = Date.now();
-  source = new EventSource(`events${query}`);
-  source.onmessage = takeRecord;
-  source.addEventListener('run', takeRun);
-  source.addEventListener('end', takeEnd);
-  source.onopen = () => { heard_ms = Date.now(); };
-  source.onerror = () => {
-    if (live.ended) {
-      // The program that served it is gone.
-      source.close();
-      return;
-    }
-    setLink('lost', live.last ? 'connection lost, trying again' : 'waiting for the run');
-    // A browser gives up where the answer was no stream: this asks on.
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, AGAIN_MS);
-  };
-}
-
-function watchSilence() {
-  if (live.ended || Date.now() - heard_ms < SILENCE_MS) return;
-  setLink('lost', 'connection lost, trying again');
-  listen();
+function sayLost() {
+  setLink('lost', live.last ? 'connection lost, trying again' : 'waiting for the run');
 }
 
 async function readPlan() {
@@ -178,14 +181,18 @@ startBoxes((box, theme) => {
   const chart = LIVE_CHARTS.find(({ name }) => name === box.dataset.chart);
   return { chart, option: chart.draw(view, theme) };
 });
+const stream = openStream(`events${query}`, { run: takeRun, record: takeRecord, end: takeEnd,
+  lost: sayLost, isOver: () => live.ended });
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) return;
-  watchSilence();
+  stream.look();
+  server?.stream.look();
   showSoon();
 });
-window.addEventListener('online', listen);
-setInterval(watchSilence, AGAIN_MS);
-readPlan();
-listen();
+window.addEventListener('online', () => {
+  stream.open();
+  server?.stream.open();
+});
 // For tests: what is known of the run.
 window.dummyloadLive = live;
+window.dummyloadServer = () => server;

@@ -1,5 +1,6 @@
 // The live page: one HTML file that a running client serves. It holds its program and ECharts, and
-// asks for nothing but the run's own addresses beside it: events, plan and control.
+// asks for nothing but the run's own addresses beside it (events, plan and control) and, where the
+// run names it, the events of the server's own page.
 
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,9 +11,10 @@ const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const BODY = `<p class="soft" id="what"></p>
 <div id="now"><span id="phase">Waiting for the run</span><span id="time"></span></div>
 <div id="bar" hidden><div></div></div>
-<div id="control" hidden></div>
 <div id="verdicts"></div>
+<div id="control" hidden></div>
 <div id="tiles"></div>
+<div id="server"></div>
 <p class="chart soft" id="wait">The figures of the first second are not here yet.</p>
 <div class="charts" id="charts"></div>
 <div class="charts" id="tables"></div>`;

@@ -1,8 +1,8 @@
 // The words around the charts of a run that is being played, as HTML: how it stands, its figures,
 // its tables. Pure.
 
-import { formatBytes, formatCount, formatNs, formatPercent, formatRate, formatSeconds }
-  from '../../base/format.mjs';
+import { escapeHtml, formatBytes, formatCount, formatNs, formatPercent, formatRate,
+  formatSeconds } from '../../base/format.mjs';
 import { bucketsPercentilesNs, countBuckets } from '../../results/histogram.mjs';
 import { percentileName, percentilesAndMax } from '../../results/percentiles.mjs';
 import { cardRows, table, tile, verdicts, yes } from '../page/html.mjs';
@@ -31,7 +31,7 @@ const PHASES = { connecting: 'Connecting', warmup: 'Warming up', running: 'Runni
   draining: 'Draining', ended: 'Ended' };
 
 /** Somebody has paused the run: what goes on is its time, and nothing is due. */
-const isPaused = ({ last, marks }) => LOADED.has(last.phase) &&
+export const isPaused = ({ last, marks }) => LOADED.has(last.phase) &&
   marks.filter(({ kind }) => kind === 'pause' || kind === 'resume').at(-1)?.kind === 'pause';
 
 /** "Running", how long it has been, and what is left. */
@@ -45,6 +45,13 @@ export function phaseWords(live) {
   return { word, text: phase === 'draining' ? 'waiting for the last answers'
     : `${seconds(now - t0)} of ${seconds(stop - t0)}, ${seconds(stop - now)} left`,
   share: Math.min(1, Math.max(0, (now - t0) / (stop - t0))) };
+}
+
+/** The kinds of errors that are the most. */
+function kindsText(live) {
+  return Object.entries(errorsOf(live)).filter(([, count]) => Number(count))
+    .sort((a, b) => Number(b[1]) - Number(a[1])).slice(0, 3)
+    .map(([kind, count]) => `${kind.replaceAll('_', ' ')} ${formatCount(count)}`).join(', ');
 }
 
 function answersVerdict(live, recent) {
@@ -62,9 +69,7 @@ function answersVerdict(live, recent) {
     return { state: 'good', title: 'No errors',
       text: live.ended ? 'in the whole run' : 'until now' };
   }
-  const kinds = Object.entries(errorsOf(live)).filter(([, count]) => Number(count))
-    .sort((a, b) => Number(b[1]) - Number(a[1])).slice(0, 3)
-    .map(([kind, count]) => `${kind.replaceAll('_', ' ')} ${formatCount(count)}`).join(', ');
+  const kinds = kindsText(live);
   if (now && !live.ended) {
     return { state: 'bad', title: `${formatRate(now / recent.span_s)} errors`, text: kinds };
   }
@@ -139,40 +144,58 @@ function steeredVerdict({ marks }) {
     text: `${formatCount(touches.length)} ${many}; the last: ${touches.at(-1).text}` };
 }
 
-/** The cards at the top. plan: of /plan, or null. */
-export function liveVerdicts(live, plan = null) {
+function serverVerdict(server) {
+  const errors = server ? sumOf(server, 'errors') : 0;
+  return errors ? { state: 'warn', title: `${formatCount(errors)} ` +
+    `${errors === 1 ? 'error' : 'errors'} on the server`, text: kindsText(server) } : null;
+}
+
+/** The cards at the top. plan: of /plan, or null; server: what its records say, where they are
+ *  read. */
+export function liveVerdicts(live, plan = null, server = null) {
   const recent = recentOf(live);
   const list = [...endVerdicts(live), answersVerdict(live, recent), connectionsVerdict(live),
-    rateVerdict(live, recent, plan), thresholdsVerdict(live), steeredVerdict(live)].filter(Boolean);
+    rateVerdict(live, recent, plan), thresholdsVerdict(live), serverVerdict(server),
+    steeredVerdict(live)].filter(Boolean);
   const order = ['bad', 'warn', 'good', 'neutral'];
   return verdicts(list.sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state)));
 }
 
+/** The place of the last entry that is long enough for rates: of the end there is a rest of a
+ *  second. -1: there is none. */
+const lastWhole = ({ entries }) => entries.findLastIndex(({ span }) => span > SECOND_NS / 2);
+
 /** The figures of a server, which knows of no load. */
-function serverTiles(live, rate) {
+function serverTiles(live) {
   const { entries, last } = live;
-  const before = entries.at(-2)?.entry.cpu_s ?? 0;
-  const { span } = entries.at(-1);
+  const at = Math.max(0, lastWhole(live));
+  const { entry, span } = entries[at];
+  const rate = (key) => (Number(entry[key] ?? 0) * SECOND_NS) / span;
   const both = (key, format) => [['Received', 'received'], ['Sent', 'sent']].map(([name, way]) =>
     tile(`${name}, ${key}`, format(rate(`${key}_${way}`)), ''));
   const errors = sumOf(live, 'errors');
+  const cpu_s = entry.cpu_s - (entries[at - 1]?.entry.cpu_s ?? 0);
   return cardRows('tiles', [
     tile('Connections', formatCount(last.connections),
       `${formatCount(sumOf(live, 'connects_ok'))} accepted`),
     ...both('messages', formatRate), tile('Errors', formatCount(errors), ''),
-    tile('CPU', formatPercent(((last.cpu_s - before) * SECOND_NS) / span, 0), 'of one CPU'),
+    tile('CPU', formatPercent((cpu_s * SECOND_NS) / span, 0), 'of one CPU'),
     ...both('bytes', (value) => `${formatBytes(value)}/s`),
     tile('Memory', formatBytes(last.rss_bytes), '')], TILES_MOST);
+}
+
+/** The server's side beside that of the client: { place, state, live }. */
+export function liveServer({ place, state, live }) {
+  return `<h2>Server <span class="soft">${escapeHtml(`${place}: ${state}`)}</span></h2>` +
+    (live.entries.length ? serverTiles(live) : '');
 }
 
 /** The row of figures: of the last second, and until now. */
 export function liveTiles(live) {
   const { entries, last } = live;
-  // Of the end there is a rest of a second, too short for rates.
-  const { entry, span } = entries.filter((one) => one.span > SECOND_NS / 2).at(-1) ??
-    { entry: { buckets: [] }, span: SECOND_NS };
+  if (last.cpu_s !== undefined && entries.length) return serverTiles(live);
+  const { entry, span } = entries[lastWhole(live)] ?? { entry: { buckets: [] }, span: SECOND_NS };
   const rate = (key) => (Number(entry[key] ?? 0) * SECOND_NS) / span;
-  if (last.cpu_s !== undefined && entries.length) return serverTiles(live, rate);
   const keys = ['p50', 'p99'];
   const now = countBuckets(entry.buckets) ? bucketsPercentilesNs(entry.buckets, [50, 99], 'live')
     : [null, null];

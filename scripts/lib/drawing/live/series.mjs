@@ -30,7 +30,7 @@ function sharesByName(list) {
 
 function entryOf(record) {
   const { errors = {}, response_buckets: buckets = [], run_id: id, t_ns: t, interval_ns: span,
-    marks, thresholds, steps, ...rest } = record;
+    utc, marks, thresholds, steps, ...rest } = record;
   const { [NO_EVENT]: late, ...events } = errors;
   return { ...rest, buckets, errors_by_kind: events, errors: sum(Object.values(events)),
     connects_failed: sum(CONNECT_ERRORS.map((kind) => errors[kind] ?? 0)),
@@ -48,6 +48,7 @@ function joinShares(a, b) {
 function joinPair(a, b) {
   return { from: a.from, span: b.from + b.span - a.from,
     entry: { ...joinEntries(a.entry, b.entry), connections_wanted: b.entry.connections_wanted,
+      cpu_s: b.entry.cpu_s, rss_bytes: b.entry.rss_bytes,
       shares: joinShares(a.entry.shares, b.entry.shares) } };
 }
 

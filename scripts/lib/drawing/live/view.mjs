@@ -55,18 +55,68 @@ function stepViews({ last }) {
     latency: response ? { response: { ...response, at_least: [] } } : {} }));
 }
 
-/** live: of series.mjs, with a record at least; plan: of /plan, or null. */
-export function makeLiveView(live, plan) {
+/** When a run began by the wall clock, in milliseconds; NaN: its records do not say. */
+const beganMs = ({ last }) => Date.parse(last?.utc) - last?.t_ns / 1e6;
+
+/** The server's seconds and the client's begin at different moments: to the nearest second, so that
+ *  both sides' values are drawn at the same time. Those of before the run are left out. */
+function serverEntries(live, server) {
+  const late_ns = Math.round((beganMs(server) - beganMs(live)) / 1e3) * SECOND_NS;
+  const middle = ({ from, span }) => from + span / 2;
+  let k = 0;
+  return withCpu(server.entries).flatMap((one) => {
+    const at = middle(one) + late_ns;
+    if (!(at > 0 && at < live.last.t_ns)) return [];
+    const far = (i) => Math.abs(middle(live.entries[i]) - at);
+    while (k + 1 < live.entries.length && far(k + 1) <= far(k)) k++;
+    return [{ ...one, drawn: live.entries[k] }];
+  });
+}
+
+/** Entries with what they used of the CPU, of which the records have the sum. */
+function withCpu(entries) {
+  return entries.map((one, i) => {
+    const before = i ? entries[i - 1].entry.cpu_s : one.from > 0 ? NaN : 0;
+    const percent = ((one.entry.cpu_s - before) * SECOND_NS * 100) / one.span;
+    return { ...one, cpu_percent: Number.isFinite(percent) ? round(percent, 1) : null };
+  });
+}
+
+/** A server's process, as its records have it. drawn: where an entry is drawn. */
+function processOf(entries) {
+  return entries.length ? { command: 'dummyserver', samples: entries.map(({ entry, drawn,
+    cpu_percent: cpu }) => ({ t_s: round((drawn.from + drawn.span / 2) / SECOND_NS),
+    cpu_percent: cpu, rss_bytes: entry.rss_bytes })) } : null;
+}
+
+function serverView(entries) {
+  if (!entries.length) return null;
+  const columns = columnsOfEntries(entries);
+  columns.t = entries.map(({ drawn }) => round(drawn.from / SECOND_NS));
+  columns.span = entries.map(({ drawn }) => round(drawn.span / SECOND_NS, 6));
+  const kinds = errorKinds(entries);
+  const sums = Object.entries(kinds).map(([kind, counts]) => [kind,
+    counts.reduce((all, one) => all + one, 0)]);
+  return { columns, errors: Object.fromEntries(sums), errors_by_kind: kinds };
+}
+
+/** live: of series.mjs, with a record at least; plan: of /plan, or null; server: as live, what the
+ *  server that is tested says of itself, or null. */
+export function makeLiveView(live, plan, server = null) {
   const { entries, last } = live;
+  const isServer = last.cpu_s !== undefined;
+  const beside = server?.last && entries.length ? serverEntries(live, server) : [];
   const columns = columnsOfEntries(entries);
   addPercentiles(columns, entries, DIGITS);
   const wanted = entries.map(({ entry }) => entry.connections_wanted);
   if (wanted.some((one) => one !== undefined)) columns.wanted = wanted.map((one) => one ?? null);
-  return { columns, of_server: last.cpu_s !== undefined, duration_s: round(last.t_ns / SECOND_NS),
+  return { columns, of_server: isServer, duration_s: round(last.t_ns / SECOND_NS),
     errors: errorsOf(live), errors_by_kind: errorKinds(entries),
     heat: heatOf(entries, HEAT_COLUMNS_MAX, DIGITS),
     latency: entries.some(({ entry }) => entry.buckets.length) ? { response: {} } : {},
     steps: stepViews(live), targets: shareViews(live, 'targets'),
-    behaviors: shareViews(live, 'behaviors'), server: null, watched: null,
+    behaviors: shareViews(live, 'behaviors'), server: serverView(beside),
+    watched: processOf(isServer ? withCpu(entries).map((one) => ({ ...one, drawn: one }))
+      : beside),
     ...stagesNow(live, plan, last.t_ns) };
 }

@@ -38,10 +38,14 @@ function cell(one, name) {
   return `<td${label}${looks ? ` class="${looks}"` : ''}>${one.html ?? escapeHtml(one.text)}</td>`;
 }
 
+/** More columns than this are cut off on a narrow screen. */
+const COLUMNS_NARROW = 4;
+
 /** A table. options.verdict: the column that says how it went, by its index; on a narrow screen
- *  each row is a block that begins with it, as are rows with options.words: columns of prose. */
+ *  each row is a block that begins with it, as are rows with options.words: columns of prose, and
+ *  those of many columns. */
 export function table(title, head, rows, { verdict: at = null, words = [] } = {}) {
-  const narrow = at === null && !words.length ? '' : ' rows';
+  const narrow = at !== null || words.length || head.length > COLUMNS_NARROW ? ' rows' : '';
   const first = (index) => (index === at ? ' class="first"' : words.includes(index)
     ? ' class="words"' : '');
   const heads = head.map((name, i) => `<th${first(i)}>${escapeHtml(name)}</th>`).join('');
