@@ -208,6 +208,9 @@ test('dark and narrow: nothing is wider than the window', LIMIT, async (t) => {
   await known(page, 45);
   await page.waitForFunction(() => window.dummyloadCharts?.size > 6);
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+  assert.deepEqual(await page.evaluate(() => [...document.querySelectorAll('.panel.table')]
+    .filter((one) => one.scrollWidth > one.clientWidth)
+    .map((one) => one.querySelector('h3').innerText)), [], 'no table is cut off');
   assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor),
     'rgb(14, 19, 24)');
   assert.deepEqual(said, []);

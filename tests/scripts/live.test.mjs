@@ -97,6 +97,25 @@ test('what is drawn is what the records say', () => {
   }
 });
 
+test('labels: whole seconds at an axis end; marks beside each other, or a line alone', () => {
+  const marks = [4, 5, 12, 19.8].map((t) => ({ t_ns: t * SECOND_NS, text: `version ${t}` }));
+  const records = makeRecords({ seconds: 20, marks });
+  const live = liveOf([...records.slice(0, 19), { ...records[19], t_ns: 20.0034 * SECOND_NS }]);
+  const view = { ...makeLiveView(live, null), stages: [] };
+  const drawn = (width) => LIVE_CHARTS.find(({ name }) => name === 'response')
+    .draw(view, { ...THEMES.light, width });
+  const { xAxis } = drawn(640);
+  assert.equal(xAxis.axisLabel.formatter(xAxis.max), '20 s');
+  assert.equal(xAxis.axisLabel.formatter(17.25), '17.3 s');
+  const labels = (width) => drawn(width).series.at(-1).markLine.data.filter(({ label }) =>
+    label.show).map(({ name, label }) => [name, label.align]);
+  assert.deepEqual(labels(1400), [['version 4', 'left'], ['version 5', 'left'],
+    ['version 12', 'right'], ['version 19.8', 'right']]);
+  assert.deepEqual(labels(640), [['version 4', 'left'], ['version 12', 'right'],
+    ['version 19.8', 'right']]);
+  assert.equal(drawn(380).toolbox.show, false, 'there is no room for tools beside the title');
+});
+
 test('a first record, without a plan and with only what every run has, is shown', () => {
   const live = liveOf([{ run_id: 'a', t_ns: SECOND_NS, interval_ns: SECOND_NS, phase: 'connecting',
     connections: 0, connecting: 3, iterations: 0, responses: 0, errors: {} }]);

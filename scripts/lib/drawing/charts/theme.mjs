@@ -60,9 +60,15 @@ export function lineSeries(name, data, look, extra = {}) {
   };
 }
 
+const NARROW_PX = 480;
+
+/** Is the chart in a narrow window? theme.width: that of the chart in pixels, where it is known. */
+export const isNarrow = ({ width }) => width < NARROW_PX;
+
 /** Title, tooltip, legend, grid and tools, alike on every chart. */
 export function baseOption(theme, { title, hint = '', legend = true, tools = true,
-  bottom = 34, left = 76, right = 24, top = null } = {}) {
+  bottom = 34, left = isNarrow(theme) ? 64 : 76, right = 24, top = null } = {}) {
+  const narrow = isNarrow(theme);
   return {
     backgroundColor: 'transparent',
     color: theme.colors,
@@ -72,8 +78,9 @@ export function baseOption(theme, { title, hint = '', legend = true, tools = tru
       textStyle: { fontSize: 15, fontWeight: 600, color: theme.ink, fontFamily: FONT },
       subtextStyle: { fontSize: 12, color: theme.soft, fontFamily: FONT } },
     grid: { left, right, top: top ?? (hint ? 92 : 68), bottom, containLabel: false },
-    legend: legend ? { type: 'scroll', top: hint ? 52 : 28, left: 0, itemWidth: 34, itemHeight: 10,
-      itemGap: 16, textStyle: { color: theme.ink, fontSize: 12 }, inactiveColor: theme.line,
+    legend: legend ? { type: 'scroll', top: hint ? 52 : 28, left: 0, itemHeight: 10,
+      itemWidth: narrow ? 22 : 34, itemGap: narrow ? 10 : 16, inactiveColor: theme.line,
+      textStyle: { color: theme.ink, fontSize: 12, lineHeight: 16 },
       pageTextStyle: { color: theme.soft }, pageIconColor: theme.soft,
       pageIconInactiveColor: theme.line } : { show: false },
     tooltip: { trigger: 'axis', confine: true, transitionDuration: 0,
@@ -82,7 +89,7 @@ export function baseOption(theme, { title, hint = '', legend = true, tools = tru
       extraCssText: 'box-shadow:0 4px 18px rgba(0,0,0,.18);border-radius:8px;',
       axisPointer: { type: 'line', lineStyle: { color: theme.soft, type: 'dashed' },
         label: { show: false } } },
-    toolbox: tools ? { right: 0, top: -18, itemSize: 13, itemGap: 9,
+    toolbox: tools ? { show: !narrow, right: 0, top: -18, itemSize: 13, itemGap: 9,
       iconStyle: { borderColor: theme.soft }, feature: {
         dataZoom: { yAxisIndex: 'none', title: { zoom: 'Zoom', back: 'Zoom back' } },
         restore: { title: 'Reset' },
@@ -150,7 +157,7 @@ export function timeAxis(theme, min, max) {
   return { ...base, type: 'value', min, max, splitLine: { show: false },
     // Ticks are whole seconds; only the end of the axis is none.
     axisLabel: { ...base.axisLabel, formatter: (value) => formatSeconds(Number(value.toFixed(1))) },
-    splitNumber: 8, minInterval: 1, containShape: false };
+    splitNumber: isNarrow(theme) ? 4 : 8, minInterval: 1, containShape: false };
 }
 
 /** Drag, wheel and pinch zoom along x; a slider below where there is much to look at. */
@@ -183,21 +190,38 @@ export function tooltip(heading, lines) {
     lines.map(tooltipLine).join('');
 }
 
-const BAND_LABEL_SHARE = 0.06;
 const MARK_LABEL_MAX = 26;
+const LETTER_PX = 5.6; // of a label
+const BESIDE_PX = 100; // of a chart: its axes
+const WIDTH_PX = 640; // of one whose width is not known
 
 function shorten(text) {
   return text.length > MARK_LABEL_MAX ? `${text.slice(0, MARK_LABEL_MAX - 1)}…` : text;
+}
+
+/** The marks as lines, whose labels stand above the stages' ones. Labels that would overlap are
+ *  left out; the line stays. */
+function markLines(marks, secondsOf, duration_s) {
+  let labelled = -Infinity;
+  return [...marks].sort((a, b) => a.t_s - b.t_s).map(({ t_s: t, label }) => {
+    const name = shorten(label);
+    const toLeft = t > duration_s / 2; // or it would end outside
+    const begin = toLeft ? t - secondsOf(name) : t;
+    const room = begin >= labelled;
+    if (room) labelled = begin + secondsOf(`${name} `);
+    return { xAxis: t, name, label: { show: room, align: toLeft ? 'right' : 'left' } };
+  });
 }
 
 /** Stage bands behind a time chart and its marks, as one silent series. */
 export function bandsSeries(theme, stages, marks, duration_s) {
   if (!stages.length && !marks.length) return [];
   let turn = 0;
-  let labelled = -Infinity;
+  const secondsOf = (text) => (text.length * LETTER_PX * duration_s) /
+    ((theme.width ?? WIDTH_PX) - BESIDE_PX);
   const area = (stage) => {
     const color = stage.kind === 'edge' ? theme.edge : turn++ % 2 ? theme.band : 'transparent';
-    const wide = stage.to_s - stage.from_s > duration_s * BAND_LABEL_SHARE;
+    const wide = stage.to_s - stage.from_s > secondsOf(stage.label);
     return [{ xAxis: stage.from_s, name: wide ? stage.label : '', itemStyle: { color },
       label: { position: 'top', color: theme.soft, fontSize: 10, distance: 4 } },
     { xAxis: stage.to_s }];
@@ -206,12 +230,8 @@ export function bandsSeries(theme, stages, marks, duration_s) {
     name: '__bands', type: 'line', data: [], silent: true, tooltip: { show: false },
     markArea: { silent: true, data: stages.map(area) },
     markLine: { silent: true, symbol: 'none', lineStyle: { color: theme.soft, type: [3, 3] },
-      label: { formatter: '{b}', color: theme.soft, fontSize: 10, position: 'insideEndTop' },
-      data: [...marks].sort((a, b) => a.t_s - b.t_s).map((mark) => {
-        // Labels that would overlap are left out; the line stays.
-        const room = mark.t_s - labelled > duration_s * BAND_LABEL_SHARE;
-        if (room) labelled = mark.t_s;
-        return { xAxis: mark.t_s, name: shorten(mark.label), label: { show: room } };
-      }) },
+      label: { formatter: '{b}', color: theme.soft, fontSize: 10, position: 'end',
+        distance: [0, 16] },
+      data: markLines(marks, secondsOf, duration_s) },
   }];
 }

@@ -3,10 +3,11 @@
 import { formatBytes, formatCount, formatNs, formatRate, formatSeconds }
   from '../../base/format.mjs';
 import { percentileName, percentilesAndMax } from '../../results/percentiles.mjs';
-import { bandsSeries, baseOption, bytesAxis, HEADROOM, latencyAxis, lineLook, lineSeries,
+import { bandsSeries, baseOption, bytesAxis, HEADROOM, isNarrow, latencyAxis, lineLook, lineSeries,
   percentileLook, timeAxis, timeZoom, tooltip, valueAxis } from './theme.mjs';
 
 const LONG_S = 30;
+const LABELLED_TOP = 104; // below the legend two rows of labels: of marks and of stages
 
 /** Points of a column: a sum is drawn in the middle of its entry, a level at its end. */
 function pairs(columns, key, at = 0.5) {
@@ -34,7 +35,7 @@ function axisTooltip(columns, format) {
 /** A chart over time: lines on one axis, with bands, zoom and shared hover. */
 function timeChart(view, theme, { title, hint, series, yAxis, formatter }) {
   const slider = view.duration_s >= LONG_S;
-  const option = baseOption(theme, { title, hint, bottom: slider ? 56 : 34 });
+  const option = baseOption(theme, { title, hint, bottom: slider ? 56 : 34, top: LABELLED_TOP });
   option.tooltip.formatter = formatter;
   option.xAxis = timeAxis(theme, 0, Math.max(1, Number(view.duration_s.toFixed(3))));
   option.yAxis = yAxis;
@@ -244,7 +245,7 @@ export function chartHeat(view, theme) {
     yAxis: latencyAxis(theme) });
   option.legend = { show: false };
   option.grid.top = 66;
-  option.grid.right = 92;
+  if (!isNarrow(theme)) option.grid.right = 92;
   option.tooltip.trigger = 'item';
   option.tooltip.formatter = ({ value }) => (value?.length === 7
     ? tooltip(`${formatSeconds(value[0])} – ${formatSeconds(value[1])}`, [['transparent',
@@ -255,6 +256,7 @@ export function chartHeat(view, theme) {
     inRange: { color: theme.heat }, itemWidth: 12, itemHeight: 120, calculable: true, precision: 2,
     textStyle: { color: theme.soft, fontSize: 10 },
     formatter: (value) => formatRate(Number((10 ** value).toPrecision(2))) };
+  option.visualMap.show = !isNarrow(theme);
   if (!cells.length) delete option.visualMap;
   option.series = [{ name: 'responses', type: 'custom', renderItem: heatCell, data,
     dimensions: ['from', 'to', 'low', 'high', 'count', 'rate', 'log'], encode: { x: [0, 1],
@@ -280,9 +282,10 @@ export function chartServerSamples(view, theme) {
       .join(' and ')} on the right`] : []].join('; '),
     series: [lineSeries('CPU', at('cpu_percent'), { color: colors[0], width: 2.5 }), ...right],
     yAxis: [valueAxis(theme, (value) => `${value}%`, HEADROOM),
-      valueAxis(theme, formatBytes, { ...HEADROOM, splitLine: { show: false } }),
+      { ...bytesAxis(theme, formatBytes, highest(at('rss_bytes').map(([, bytes]) => bytes ?? 0))),
+        splitLine: { show: false } },
       valueAxis(theme, formatCount, { ...HEADROOM, offset: 72, position: 'right',
-        splitLine: { show: false } })] });
+        splitLine: { show: false } })].slice(0, right.length + 1) });
   option.grid.right = [24, 78, 130][right.length];
   option.tooltip.formatter = (items) => {
     const shown = items.filter((item) => item.seriesName in SAMPLED && item.value?.[1] != null);

@@ -18,14 +18,11 @@ function themeNow() {
   return THEMES[chosen ?? (dark.matches ? 'dark' : 'light')];
 }
 
-/** The line below a title ends with three dots where the window is narrow. */
-function fitHint(box) {
-  return { width: (printing ? PAPER_WIDTH : box.clientWidth) - 8, overflow: 'truncate' };
-}
-
 function optionFor(box) {
-  const { chart, option } = optionOf(box, themeNow());
-  Object.assign(option.title.subtextStyle, fitHint(box));
+  const width = printing ? PAPER_WIDTH : box.clientWidth;
+  const { chart, option } = optionOf(box, { ...themeNow(), width });
+  // The line below a title ends with three dots where the window is narrow.
+  Object.assign(option.title.subtextStyle, { width: width - 8, overflow: 'truncate' });
   return { chart, option };
 }
 
@@ -66,7 +63,7 @@ function resizeAll() {
   for (const [box, instance] of drawn) {
     // On paper all charts are as wide as the page, and their texts of one size.
     instance.resize({ width: printing ? PAPER_WIDTH : 'auto' });
-    instance.setOption({ title: { subtextStyle: fitHint(box) } });
+    redraw(box, instance);
   }
 }
 
