@@ -124,3 +124,39 @@ test('lines: a stretch that is announced, between lines', LIMIT, async (t) => {
   assert.deepEqual(server.wrong, []);
   assertAllAnswered(played);
 });
+
+const HELLO = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello';
+/** What a proxy is asked for in turn (RFC 1928, 1929): how long it is, what it is, the answer. */
+const SOCKS = [
+  [(bytes) => 2 + bytes[1], /^\x05\x01\x02$/, '\x05\x02'],
+  [(bytes) => 3 + bytes[1] + bytes[2 + bytes[1]], /^\x01\x06user-\d\x02pw$/, '\x01\0'],
+  [(bytes) => 7 + bytes[4], /^\x05\x01\0\x03\x0bweb\.example\0P$/, '\x05\0\0\x01\x7f\0\0\x01\0P'],
+];
+const SOCKS_SETUP = [
+  [{ hex: '05 01 02' }, { bytes: 2 }, { equals: { hex: '05 02' } }],
+  [{ fields: [{ u8: 1 }, { string: 'user-${conn % 10}', length: 'u8' },
+    { string: 'pw', length: 'u8' }] }, { bytes: 2 }, { equals: { hex: '01 00' } }],
+  [{ fields: [{ hex: '05 01 00 03' }, { string: 'web.example', length: 'u8' }, { u16be: 80 }] },
+    { bytes: 10 }, { field: { at: 'u8@1', equals: 0 } }],
+].map(([body, unframed, verify]) =>
+  ({ request: { name: 'socks', send: { unframed: body }, unframed, verify, within: '2m' } }));
+
+test('SOCKS5, and then HTTP', LIMIT, async (t) => {
+  const server = await judge(t, (bytes, socket, state) => {
+    state.asked ??= 0;
+    const [lengthOf, is, answer] = SOCKS[state.asked] ??
+      [() => bytes.indexOf('\r\n\r\n') + 4, /^GET \/\d+ HTTP\/1\.1\r\nHost: web/, HELLO];
+    const length = lengthOf(bytes);
+    if (!(length > 3 || length === bytes.length) || length > bytes.length) return 0;
+    assert.match(bytes.toString('latin1', 0, length), is);
+    state.asked += 1;
+    send(socket, Buffer.from(answer, 'latin1'), state);
+    return length;
+  });
+  const played = await play(t, server.port, { framing: { type: 'http' }, behavior: {
+    setup: SOCKS_SETUP, loop: [{ request: { name: 'get', within: '2m', send: { body: {
+      text: 'GET /${iteration} HTTP/1.1\r\nHost: web.example\r\n\r\n' } },
+    verify: { contains: { text: 'hello' } } } }] } });
+  assert.deepEqual(server.wrong, []);
+  assertAllAnswered(played);
+});
