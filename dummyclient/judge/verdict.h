@@ -37,13 +37,14 @@ struct verdict {
     uint32_t thresholds_failed;
 };
 
-/* Connections that were not ready when the window opened: those still in setup, and those whose
- * connects had failed or not completed (no server, or one that accepts no connection). */
+/* Connections that were not ready when the window opened: those still in setup, and those that the
+ * server did not let in (none answers, or it ended the handshake or the setup). */
 struct verdict_unready {
     uint32_t in_setup;
-    uint32_t unconnected;
-    uint64_t connects_failed; /* of the whole run */
+    uint32_t failed;
 };
+/* Is it a reason for a connection to be among `failed`? */
+bool verdict_keeps_out(enum error_kind kind);
 struct verdict_unready verdict_unready(const struct run *run);
 
 void verdict_reach(struct verdict *verdict, const struct plan *plan, const struct run *run);

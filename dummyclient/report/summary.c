@@ -78,19 +78,21 @@ static void summary__print_abnormal(const struct figures *figures, struct wrap *
     summary__print_last(figures, out);
 }
 
-/* The connects of those that were not ready, by how they failed: "17 connect_refused". */
+/* Why those that were not ready had failed, attempts by their kind: "17 connect_refused". */
 static void summary__print_unready(const struct run *run, struct wrap *out)
 {
     struct verdict_unready unready = verdict_unready(run);
     char text[UNITS_TEXT_BYTES_MAX];
-    if (unready.unconnected == 0) {
+    if (unready.failed == 0) {
         wrap_print(out, " (no longer waited for)");
         return;
     }
-    wrap_print(out, ": %s were not connected", units_format_count(unready.unconnected, text));
+    wrap_print(out, ": %s had failed", units_format_count(unready.failed, text));
     const char *separator = " (";
-    for (int kind = ERROR_KIND_CONNECT_REFUSED; kind <= ERROR_KIND_CONNECT_OTHER; kind++) {
-        separator = summary__print_kind(separator, run->errors_before_t0[kind], kind, out);
+    for (int kind = 0; kind < ERROR_KINDS; kind++) {
+        if (verdict_keeps_out((enum error_kind)kind)) {
+            separator = summary__print_kind(separator, run->errors_before_t0[kind], kind, out);
+        }
     }
     wrap_print(out, ")");
     if (unready.in_setup > 0) {

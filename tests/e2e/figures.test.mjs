@@ -138,7 +138,29 @@ test('what could not connect did not hold up the window', LIMIT, async (t) => {
     '--target', `127.0.0.1:${nobody}`]), ({ client, result }) => {
     assert.equal(result.ready.window_opened, 'time_out', said(client));
     assert.match(client.stdout,
-      /2 of 4 were ready at the start: 2 were not connected \([\d,]+ connect_refused\)\r?\n/);
+      /2 of 4 were ready at the start: 2 had failed \([\d,]+ connect_refused\)\r?\n/);
+    assert.doesNotMatch(result.validity.reasons.join(), /setup/);
+  });
+});
+
+test('what the server turned away in its setup is no fault of the client', LIMIT, async (t) => {
+  let logins = 0;
+  const port = await greeter(t, (socket, data) => {
+    if (data.readUInt16LE(2) !== 3) socket.write(data);
+    else if ((logins += 1) > 2) socket.destroy();
+    else socket.write(data);
+  });
+  const login = { request: { name: 'login', send: { id: 3, body: { text: 'hello' } },
+    within: '500ms' } };
+  await undisturbed(t, () => {
+    logins = 0;
+    return play(t, port, { load: { connections: 4 }, behaviors: [{ setup: [login],
+      loop: [{ request: REQUEST }], on_disconnect: { reconnect: { first: '50ms' } } }] },
+    ['--connect-timeout', '500ms']);
+  }, ({ client, result }) => {
+    assert.equal(result.ready.window_opened, 'time_out', said(client));
+    assert.match(client.stdout,
+      /2 of 4 were ready at the start: 2 had failed \([\d,]+ (?:reset|unexpected_close)\)\r?\n/);
     assert.doesNotMatch(result.validity.reasons.join(), /setup/);
   });
 });

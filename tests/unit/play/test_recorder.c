@@ -347,6 +347,14 @@ static void test_a_window_that_opened_too_early_is_invalid(void **state)
         assert_verdict(judged, opened == RUN_READY_TIME_OUT ? reason : NULL, NULL);
         judged->run.connections_open = 7;
         assert_verdict(judged, NULL, NULL);
+        /* So are those that it turns away, which may be open again; here, 2 of 3. */
+        judged->run.errors_before_t0[ERROR_KIND_CONNECT_REFUSED] = 0;
+        judged->run.errors_before_t0[ERROR_KIND_TLS_HANDSHAKE] = 1;
+        judged->run.errors_before_t0[ERROR_KIND_UNEXPECTED_CLOSE] = 1;
+        judged->run.connections_open = 10;
+        assert_verdict(judged, opened == RUN_READY_TIME_OUT ? reason : NULL, NULL);
+        judged->run.errors_before_t0[ERROR_KIND_MISMATCH] = 30;
+        assert_verdict(judged, NULL, NULL);
         judged_close(judged);
     }
 }
