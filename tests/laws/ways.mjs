@@ -23,6 +23,9 @@ function dueIsTheSame(a, b, problems) {
  *  then depends on which lane was free. */
 const LEAVES_OTHERS = /"(until|when_out)":"(end|stop)"/;
 
+/** Dropping what is late: how much that is, the clock decides. test_laws_ways.c has these. */
+const DROPS = ({ scenario }) => scenario.load?.late === 'drop';
+
 /** With a server that does no harm, what began differs by no more than a busy machine explains. */
 function begunIsAlike(a, b, problems) {
   const intended = N(a.rate.intended);
@@ -39,7 +42,8 @@ export function betweenWays(plays) {
     const way = `${wayText(first.way)} and ${wayText(other.way)}`;
     for (const [law, judge, applies] of [['dueIsTheSame', dueIsTheSame, true],
       ['begunIsAlike', begunIsAlike,
-        first.traits.kind && !LEAVES_OTHERS.test(JSON.stringify(first.scenario))]]) {
+        first.traits.kind && !DROPS(first) &&
+          !LEAVES_OTHERS.test(JSON.stringify(first.scenario))]]) {
       const problems = [];
       try {
         if (applies) judge(first.result, other.result, problems);
