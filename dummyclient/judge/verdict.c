@@ -366,6 +366,13 @@ static void verdict__all_gone(struct verdict *verdict, const struct plan *plan,
                         "and heartbeats had been sent before (does it take them before the login? "
                         "`every` waits for the end of setup with \"from\": \"after_setup\")",
                         passed_s);
+    } else if (!measured && closed >= plan->connections &&
+               run->figures.counters.totals[TOTAL_BYTES_SENT] == 0) {
+        verdict__failed(verdict,
+                        "every connection was closed by the server at once, after %.1f s, before "
+                        "anything was sent (does it refuse this address, or is it a proxy "
+                        "without a server?)",
+                        passed_s);
     } else if (!measured && closed >= plan->connections) {
         verdict__failed(verdict,
                         "every connection was closed by the server during setup, after %.1f s "

@@ -326,6 +326,37 @@ static void test_a_run_that_nobody_answered_has_failed(void **state)
     judged_close(judged);
 }
 
+/* What a server has closed before anything was sent, it has not closed for what it was sent. */
+static void test_a_run_that_was_turned_away_says_when(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t bytes_sent;
+        uint64_t heartbeats;
+        const char *says;
+    } CASES[] = {{0, 0, "at once, after 0.5 s, before anything was sent"},
+                 {40, 0, "during setup, after 0.5 s (does it take these logins?)"},
+                 {40, 1, "heartbeats had been sent before"}};
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        struct judged *judged = judged_open();
+        struct run *run = &judged->run;
+        uint64_t *totals = run->figures.counters.totals;
+        uint32_t connections = judged->harness.plan.connections;
+        run->end = RUN_ALL_GONE;
+        run->t0_ns = TIME_NEVER_NS;
+        run->origin_ns = T0_NS;
+        run->stop_ns = T0_NS + NS_PER_S / 2;
+        totals[TOTAL_CONNECTS_OK] = connections;
+        totals[TOTAL_BYTES_SENT] = CASES[i].bytes_sent;
+        totals[TOTAL_HEARTBEATS] = CASES[i].heartbeats;
+        run->figures.counters.errors[ERROR_KIND_RESET] = connections;
+        verdict_reach(&judged->verdict, &judged->harness.plan, run);
+        assert_int_equal(judged->verdict.failures_count, 1);
+        assert_non_null(strstr(judged->verdict.failures[0], CASES[i].says));
+        judged_close(judged);
+    }
+}
+
 static void test_a_window_that_opened_too_early_is_invalid(void **state)
 {
     (void)state;
@@ -503,6 +534,7 @@ int main(void)
         cmocka_unit_test(test_a_clean_run_is_valid),
         cmocka_unit_test(test_each_reason_fires_alone),
         cmocka_unit_test(test_a_run_that_nobody_answered_has_failed),
+        cmocka_unit_test(test_a_run_that_was_turned_away_says_when),
         cmocka_unit_test(test_a_window_that_opened_too_early_is_invalid),
         cmocka_unit_test(test_lags_are_judged_against_what_is_measured),
         cmocka_unit_test(test_a_missed_rate_with_clean_lags_is_the_servers),
