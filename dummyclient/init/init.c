@@ -309,7 +309,6 @@ static int init__write(const char *program, const struct starter *starter, const
     } else if (!force && file_exists(path)) {
         error_set(&error, "%s is there already: give another name, or --force to overwrite it",
                   path);
-        code = EXIT_USAGE;
     } else if (file_write_whole(path, text, strlen(text), &error)) {
         init__print_next(program, starter, path);
         code = EXIT_OK;
@@ -328,7 +327,7 @@ static int init__ask(const char *program, const struct init__options *options)
     questions.out = stderr;
     if (!questions_ask(&questions, options->file)) {
         output_complain("there were no more answers: nothing is written");
-        return EXIT_USAGE;
+        return EXIT_FAILED;
     }
     return init__write(program, &questions.starter, questions.file, options->force);
 }
