@@ -173,6 +173,30 @@ static bool url__read_address(const struct url__parts *parts, struct starter *st
     return true;
 }
 
+/* The path as it is sent, from its slash on: letters beyond ASCII as the %XX of their UTF-8, as
+ * browsers do it (RFC 3987, section 3.1). False: it is too long. */
+static bool url__encode_path(const char *path, char out[STARTER_PATH_BYTES_MAX])
+{
+    static const char DIGITS[] = "0123456789ABCDEF";
+    size_t used = 1;
+    out[0] = '/';
+    for (const char *at = path[0] == '/' ? path + 1 : path; *at != '\0'; at++) {
+        unsigned char byte = (unsigned char)*at;
+        if (used + (byte < 0x80 ? 1 : 3) + 2 > STARTER_PATH_BYTES_MAX) {
+            return false;
+        }
+        if (byte < 0x80) {
+            out[used++] = *at;
+        } else {
+            out[used++] = '%';
+            out[used++] = DIGITS[byte >> 4];
+            out[used++] = DIGITS[byte & 15];
+        }
+    }
+    out[used] = '\0';
+    return true;
+}
+
 static bool url__read_path(const struct url__parts *parts, struct starter *starter,
                            struct error *error)
 {
@@ -198,12 +222,11 @@ static bool url__read_path(const struct url__parts *parts, struct starter *start
         snprintf(starter->path, sizeof starter->path, "%s", empty ? "" : path + 1);
         return true;
     case STARTER_PATH_TEXT:
-        if (strlen(path) + 2 > sizeof starter->path) {
-            error_set(error, "expected a path of up to %d bytes, found a longer one",
+        if (!url__encode_path(path, starter->path)) {
+            error_set(error, "expected a path of up to %d bytes as it is sent, found a longer one",
                       STARTER_PATH_BYTES_MAX - 2);
             return false;
         }
-        snprintf(starter->path, sizeof starter->path, "%s%s", path[0] == '/' ? "" : "/", path);
         return true;
     }
     return false;

@@ -162,6 +162,9 @@ test('http:// with --send is a POST of that length', LIMIT, async (t) => {
   }));
   await assertPlays(t, 'http', `http://127.0.0.1:${port}/a?b`, '--send', '{"x": "größe ${lane}"}');
   assert.deepEqual([...bodies], ['POST /a?b application/json {"x": "größe 0"}']);
+  bodies.clear();
+  await assertPlays(t, 'http', `http://127.0.0.1:${port}/größe/%20?é=1`);
+  assert.deepEqual([...bodies], ['GET /gr%C3%B6%C3%9Fe/%20?%C3%A9=1 undefined ']);
 });
 
 test('tcp:// and ws:// of this project\'s server, and of others', LIMIT, async (t) => {
