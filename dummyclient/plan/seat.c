@@ -278,13 +278,14 @@ bool plan_deals_in_turn(const struct plan *plan)
 
 void plan_own_arrivals(const struct plan *plan, uint32_t connection, struct pacing_cursor *cursor)
 {
-    /* Evenly spaced where all are wanted from the beginning; else by multiples of the golden ratio,
-     * of which any first few are well distributed (Weyl). */
+    /* Those that are wanted from t0 on are evenly spaced, the others by multiples of the golden
+     * ratio, of which any first few are well distributed (Weyl). Nothing later than t0 may count:
+     * a touched load that is played again would have its arrivals at other times. */
     double whole;
     uint32_t number = plan_number(plan, connection);
-    double phase = population_changes(&plan->course.population)
-                       ? modf(number * 0.6180339887498949, &whole)
-                       : (double)number / plan_number(plan, plan->connections);
+    uint32_t first = population_wanted(&plan->course.population, 0);
+    double phase =
+        number < first ? (double)number / first : modf(number * 0.6180339887498949, &whole);
     pacing_first_of(&plan->course.each, number, phase, cursor);
 }
 
