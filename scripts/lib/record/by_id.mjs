@@ -50,7 +50,8 @@ function piecesById(streams, id) {
       const piece = bytes.subarray(ends[i - 1] ?? 0, end);
       const found = id.at(piece, 0);
       if (found === null) return;
-      pieces.set(found, [...(pieces.get(found) ?? []), piece]);
+      if (!pieces.has(found)) pieces.set(found, []);
+      pieces.get(found).push(piece);
     });
   }
   return pieces;
@@ -88,15 +89,15 @@ export function findById(streams) {
     const size = reader(sizeFormat, order);
     const sizes = new Map([...piecesById(streams, id)].map(([one, pieces]) =>
       [one, sizeOf(pieces, id, size, plus)]));
-    const frames = [...sizes.values()].every((one) => one < 0 || one >= id.width)
-      ? streams.map(({ bytes }) => cut(bytes, id, size, plus, sizes)) : [null];
+    // A table that only repeats what was seen proves nothing: several messages at once do, and
+    // sizes that are said.
+    if (sizes.size < 2 || [...sizes.values()].some((one) => one >= 0 && one < id.width)) continue;
+    const frames = streams.map(({ bytes }) => cut(bytes, id, size, plus, sizes));
     if (frames.includes(null)) continue;
     const messages = frames.flat();
     const pieces = streams.reduce((sum, { ends }) => sum + ends.length, 0);
     const varies = [...sizes.values()].includes(-1);
-    // A table that only repeats what was seen proves nothing: several messages at once do, and
-    // sizes that are said.
-    if (sizes.size < 2 || messages.length < MESSAGES_PER_ID * sizes.size ||
+    if (messages.length < MESSAGES_PER_ID * sizes.size ||
       !(varies || messages.length > pieces)) continue;
     return { type: 'by_id', id: idFormat, ...(varies ? { size: sizeFormat, plus } : {}),
       byte_order: order, sizes: Object.fromEntries([...sizes].sort(([a], [b]) => a - b)

@@ -95,14 +95,28 @@ function linesOf(streams, framing) {
 
 const SIZES = ['last_number', ...Array.from({ length: 8 }, (_, i) => ({ word: i + 1 }))];
 
-/** A rule for lines with this word, if each of them is followed by as many bytes as it says. */
-function sizeRule(streams, framing, word) {
+/** A rule for lines with this word, if each of them is followed by as many bytes as it says. first:
+ *  the first of them, which no such rule hides: most words are ruled out by it alone. */
+function sizeRule(streams, framing, word, first) {
+  const mark = textOf(framing.delimiter);
+  const saidBy = ({ line, bytes }, rule) =>
+    payloadEnd(bytes, line, rule, mark) && sizeOf(line.text, rule.size);
   return SIZES.map((size) => ({ starts_with: word, size })).find((rule) => {
+    if (saidBy(first, rule) === null) return false;
     const sizes = linesOf(streams, { ...framing, rules: [...framing.rules, rule] })
-      .filter(({ line }) => line.text.startsWith(word)).map(({ line, bytes }) =>
-        payloadEnd(bytes, line, rule, textOf(framing.delimiter)) && sizeOf(line.text, rule.size));
+      .filter(({ line }) => line.text.startsWith(word)).map((one) => saidBy(one, rule));
     return sizes.length >= 2 && sizes.every((one) => one !== null) && sizes.some((one) => one > 0);
   });
+}
+
+/** The first line with each word. */
+function firstWords(lines) {
+  const firsts = new Map();
+  for (const one of lines) {
+    const word = wordOf(one.line.text);
+    if (word && !firsts.has(word)) firsts.set(word, one);
+  }
+  return firsts;
 }
 
 /** The line that always ends what the server says behind such a payload, if there is one. */
@@ -146,10 +160,12 @@ export function findLines(streams) {
     if (!streams.every(({ bytes }) => bytes.subarray(-mark.length).equals(mark))) continue;
     if (hasCodes(streams, mark)) framing.rules.push(CODES);
     for (let more = true; more;) { // what a rule hides may have looked like lines
-      const words = new Set(linesOf(streams, framing).map(({ line }) => wordOf(line.text))
-        .filter(Boolean));
-      const rule = [...words].filter((word) => framing.rules.every((one) =>
-        one.starts_with !== word)).map((word) => sizeRule(streams, framing, word)).find(Boolean);
+      let rule;
+      for (const [word, first] of firstWords(linesOf(streams, framing))) {
+        if (framing.rules.some((one) => one.starts_with === word)) continue;
+        rule = sizeRule(streams, framing, word, first);
+        if (rule) break;
+      }
       if (rule) framing.rules.push(rule);
       more = rule !== undefined && framing.rules.length < RULES_MAX;
     }
