@@ -125,24 +125,16 @@ static bool steer__is_possible(const struct steer *steer, const struct touch *to
     return false;
 }
 
-/* Does it change anything then? What does not is no touch. */
-static bool steer__changes(const struct steer *steer, const struct touch *touch,
-                           struct error *error)
-{
-    const struct course *course = steer_course(steer);
-    bool paused = course_is_paused(course, touch->at_ns);
-    if (touch->kind == TOUCH_PAUSE && paused) {
-        error_set(error, "the run is paused already");
-    } else if (touch->kind == TOUCH_RESUME && !paused) {
-        error_set(error, "the run is not paused");
-    } else if (touch->kind == TOUCH_SCALE && !course_has_rate(course, touch->at_ns)) {
-        error_set(error, "the rate is 0, and stays 0 whatever it is multiplied by: order one in "
-                         "numbers, such as {\"rate\": 100}, by POST /control (--listen)");
-    } else {
-        return true;
-    }
-    return false;
-}
+/* Why a touch that changes nothing is none. */
+static const char *const STEER_SAME[TOUCH_KINDS] = {
+    [TOUCH_RATE] = "the rate is that already, to the end",
+    [TOUCH_RATE_EACH] = "the rate of each connection is that already, to the end",
+    [TOUCH_SCALE] = "no rate would be another one (0 stays 0): order one in numbers, such as "
+                    "{\"rate\": 100}, by POST /control (--listen)",
+    [TOUCH_CONNECTIONS] = "there are as many connections already, to the end",
+    [TOUCH_PAUSE] = "the run is paused already",
+    [TOUCH_RESUME] = "the run is not paused",
+};
 
 /* How many of the last places are not for it. */
 static uint32_t steer__places_kept(const struct touch *touch)
@@ -150,9 +142,13 @@ static uint32_t steer__places_kept(const struct touch *touch)
     return touch->kind == TOUCH_END_RUN ? 0 : touch->kind == TOUCH_RESUME ? 1 : 2;
 }
 
-/* Is the load that would come of it one that can be played, and replayed? */
+/* Is the load that would come of it another one, that can be played, and replayed? */
 static bool steer__fits(const struct course *course, const struct touch *touch, struct error *error)
 {
+    if (!course->changed) {
+        error_set(error, "%s", STEER_SAME[touch->kind]);
+        return false;
+    }
     if (!course_check_rates(course, touch->at_ns, error)) {
         return false;
     }
@@ -213,7 +209,7 @@ static bool steer__touch_in_time(struct steer *steer, const struct steer_moment 
     int64_t notice_ns = moment->notice_ns;
     for (;;) {
         if (!steer__moment(steer, moment, notice_ns, touch, error) ||
-            !steer__changes(steer, touch, error) || !steer_touch(steer, touch, error)) {
+            !steer_touch(steer, touch, error)) {
             return false;
         }
         int64_t left_ns = moment->t0_ns + touch->at_ns - moment->clock_ns();

@@ -136,8 +136,20 @@ static double course__scaled(double rate_per_s, double factor)
     return round(rate_per_s * factor * 1e6) / 1e6;
 }
 
-static void course__change(struct scenario_stage *stage, const struct touch *touch)
+/* Whose a rate of 0 is makes no difference. */
+static bool course__is_same(const struct scenario_stage *a, const struct scenario_stage *b)
 {
+    bool none = a->rate_from_per_s == 0 && a->rate_to_per_s == 0;
+    return a->rate_from_per_s == b->rate_from_per_s && a->rate_to_per_s == b->rate_to_per_s &&
+           (none || a->per_connection == b->per_connection) &&
+           a->connections_from == b->connections_from && a->connections_to == b->connections_to &&
+           a->paused == b->paused;
+}
+
+/* Returns whether it is another one now. */
+static bool course__change(struct scenario_stage *stage, const struct touch *touch)
+{
+    const struct scenario_stage before = *stage;
     switch (touch->kind) {
     case TOUCH_RATE:
     case TOUCH_RATE_EACH:
@@ -162,6 +174,7 @@ static void course__change(struct scenario_stage *stage, const struct touch *tou
     case TOUCH_KINDS:
         break;
     }
+    return !course__is_same(stage, &before);
 }
 
 /* Leaves out the stages from one up to another. */
@@ -172,8 +185,10 @@ static void course__remove(struct scenario_load *load, uint32_t from, uint32_t u
     load->stages_count -= until - from;
 }
 
-static void course__touch_load(struct scenario_load *load, const struct touch *touch)
+/* Returns whether anything comes otherwise than before. */
+static bool course__touch_load(struct scenario_load *load, const struct touch *touch)
 {
+    bool changed = touch->kind == TOUCH_END_STAGE || touch->kind == TOUCH_END_RUN;
     course__spell_rates(load);
     if (touch->kind == TOUCH_CONNECTIONS) {
         course__spell_connections(load);
@@ -194,13 +209,14 @@ static void course__touch_load(struct scenario_load *load, const struct touch *t
         load->stages_count = from;
     } else {
         for (uint32_t i = from; i < load->stages_count; i++) {
-            course__change(&load->stages[i], touch);
+            changed |= course__change(&load->stages[i], touch);
         }
     }
     load->duration_ns = 0;
     for (uint32_t i = 0; i < load->stages_count; i++) {
         load->duration_ns += load->stages[i].duration_ns;
     }
+    return changed;
 }
 
 bool course_open_touched(struct course *course, const struct course *from,
@@ -212,7 +228,7 @@ bool course_open_touched(struct course *course, const struct course *from,
     if (!course__copy_load(&course->load, &from->load, ROOM, error)) {
         return false;
     }
-    course__touch_load(&course->load, touch);
+    course->changed = course__touch_load(&course->load, touch);
     course->touches = from->touches + 1;
     return course__open(course, from->sides, error);
 }
@@ -230,22 +246,6 @@ bool course_is_paused(const struct course *course, int64_t time_ns)
         }
     }
     return false;
-}
-
-bool course_has_rate(const struct course *course, int64_t from_ns)
-{
-    const struct scenario_load *load = &course->load;
-    int64_t end_ns = 0;
-    for (uint32_t i = 0; i < load->stages_count; i++) {
-        const struct scenario_stage *stage = &load->stages[i];
-        double held_per_s = load->has_rate ? load->rate_per_s : 0;
-        end_ns += stage->duration_ns;
-        if (end_ns > from_ns &&
-            (stage->has_rate ? stage->rate_from_per_s + stage->rate_to_per_s : held_per_s) > 0) {
-            return true;
-        }
-    }
-    return load->stages_count == 0 && load->has_rate && load->rate_per_s > 0;
 }
 
 uint32_t course_connections(const struct course *course, int64_t time_ns)

@@ -36,6 +36,7 @@ struct course {
     struct pacing each;        /* ... and what each connection plays (rate_per_connection) */
     struct population population;
     uint32_t sides;
+    bool changed; /* by its last touch: without it, all from there on would have been the same */
     int64_t end_ns;
 };
 
@@ -51,8 +52,6 @@ bool course_copy(struct course *course, const struct course *from, struct error 
 void course_close(struct course *course);
 /* Does nothing arrive at that time because the run is paused? */
 bool course_is_paused(const struct course *course, int64_t time_ns);
-/* Is there a rate other than 0 from a time on, paused or not? */
-bool course_has_rate(const struct course *course, int64_t from_ns);
 /* How many connections are wanted at a time; of a duet those of both sides. */
 uint32_t course_connections(const struct course *course, int64_t time_ns);
 /* The highest rate of the course from a time on, in total on one side. */

@@ -37,7 +37,7 @@ async function steer(t, folder, server, load, hands, start = startClient) {
   const until_ms = Date.now() + RUN_TIME_MS;
   let began_s;
   while (began_s === undefined) {
-    const { at_s: at, done } = await order(port, { rate: '+0%' }).catch(() => ({}));
+    const { at_s: at, done } = await order(port, { rate: '+1%' }).catch(() => ({}));
     began_s = done && at;
     assert.ok(Date.now() < until_ms && client.exitCode === null, said(client));
     await sleep(20);
@@ -106,7 +106,7 @@ test('orders have their effect, are marks in the result, and replay as a scenari
     assert.deepEqual(answers.map(({ status }) => status), Array(8).fill(200));
     assert.equal(result.run.steered, true);
     assert.deepEqual(result.steering.marks.map(({ kind, text }) => `${kind}: ${text}`),
-      ['rate: rate +0%', 'rate: rate +50%', 'connections: connections 3', 'mark: a "mark"',
+      ['rate: rate +1%', 'rate: rate +50%', 'connections: connections 3', 'mark: a "mark"',
         'pause: pause', 'resume: resume', 'end: end of the stage', 'rate: rate 333/s',
         'end: end of the stage']);
     assert.ok(result.steering.marks.every(({ who }) => who.includes('127.0.0.1')));
@@ -158,11 +158,12 @@ test('the run is ended in order, and what cannot be done is refused in one line'
       [{ after_ms: 0, connections: 5 }, { after_ms: 0, rate: 500 }, { after_ms: 0, rate: 'fast' },
         { after_ms: 0, rate_per_connection: 3 }, { after_ms: 0, speed: 3 },
         { after_ms: 0, pause: 1 }, { after_ms: 0, end: 'soon' }, { after_ms: 0, mark: '' },
-        { after_ms: 0, pause: false }, { after_ms: 300, end: 'run' }]);
+        { after_ms: 0, pause: false }, { after_ms: 0, rate: 101 }, { after_ms: 0, connections: 4 },
+        { after_ms: 300, end: 'run' }]);
     const why = [/at most 4.*higher --connections/, /`load.max_catch_up_rate`: expected more than/,
       /`rate`: expected iterations per second/, /no rate per connection/, /one of the keys rate/,
       /`pause`: expected true or false/, /`end`: expected "stage" or "run"/, /`mark`: expected/,
-      /the run is not paused/];
+      /the run is not paused/, /the rate is that already/, /as many connections already/];
     for (const [i, pattern] of why.entries()) {
       assert.equal(open.answers[i].status, 400);
       assert.match(open.answers[i].error, pattern);
@@ -187,6 +188,7 @@ test('a closed loop has connections and an end, but no rate', LIMIT, async (t) =
     assert.ok(Date.now() < until_ms && client.exitCode === null, said(client));
     await sleep(20);
   }
+  assert.match((await order(port, { connections: 2 })).error, /as many connections already/);
   assert.match((await order(port, { rate: 5 })).error, /a closed loop has no rate/);
   assert.equal((await order(port, { connections: 6 })).status, 200);
   assert.equal((await order(port, { end: 'run' })).status, 200);

@@ -77,6 +77,17 @@ static int open_staged(void **state)
     return open_with(state, scenario);
 }
 
+static int open_later(void **state)
+{
+    static char scenario[1024];
+    const char *rate = strstr(OPEN, "\"rate\"");
+    snprintf(scenario, sizeof scenario,
+             "%.*s\"stages\": [ { \"duration\": \"10s\", \"rate\": \"100/s\" },"
+             "{ \"duration\": \"10s\", \"rate_per_connection\": \"9/s\", \"connections\": 5 } ]%s",
+             (int)(rate - OPEN), OPEN, strstr(OPEN, " },  \"behaviors\""));
+    return open_with(state, scenario);
+}
+
 static int close_fixture(void **state)
 {
     (void)state;
@@ -190,10 +201,32 @@ static void test_what_changes_nothing_is_no_touch(void **state)
     assert_true(order("{\"rate\": \"+10%\"}", "x").accepted); /* of what comes after the pause */
     assert_true(order("{\"pause\": false}", "x").accepted);
     assert_true(order("{\"rate\": 0}", "x").accepted);
-    assert_refused("{\"rate\": \"+10%\"}", "the rate is 0");
+    assert_refused("{\"rate\": \"+10%\"}", "0 stays 0");
+    assert_refused("{\"rate\": 0}", "that already");
     assert_true(order("{\"rate\": 10}", "x").accepted);
     assert_true(order("{\"rate\": \"+10%\"}", "x").accepted);
-    assert_int_equal(fixture.steer.touches_count, 6);
+    assert_refused("{\"rate\": 11}", "that already");
+    assert_refused("{\"rate\": \"+0%\"}", "no rate would be another one");
+    assert_refused("{\"connections\": 8}", "as many connections already");
+    assert_true(order("{\"connections\": 0}", "x").accepted);
+    assert_refused("{\"connections\": 0}", "as many connections already");
+    assert_int_equal(fixture.steer.touches_count, 7);
+    assert_int_equal(fixture.steer.marks_count, 7);
+    assert_int_equal(steer_course(&fixture.steer)->load.stages_count, 8);
+}
+
+/* A stage has its rate already, but not all that come; each connection's. */
+static void test_what_changes_only_later_stages_is_a_touch(void **state)
+{
+    (void)state;
+    assert_true(order("{\"rate\": 100}", "x").accepted);
+    assert_refused("{\"rate\": 100}", "that already");
+    assert_true(order("{\"rate_per_connection\": 100}", "x").accepted);
+    assert_refused("{\"rate_per_connection\": 100}", "of each connection is that already");
+    assert_true(order("{\"connections\": 8}", "x").accepted);
+    assert_refused("{\"connections\": 8}", "as many connections already");
+    assert_true(order("{\"rate_per_connection\": 0}", "x").accepted);
+    assert_refused("{\"rate\": 0}", "that already");
 }
 
 static void test_marks_have_an_end(void **state)
@@ -210,11 +243,10 @@ static void test_marks_have_an_end(void **state)
 static void test_a_run_that_takes_no_more_can_go_on_and_be_ended(void **state)
 {
     (void)state;
-    for (int i = 0; i < 2; i++) {
-        assert_true(order("{\"rate\": 50}", "x").accepted);
-    }
+    assert_true(order("{\"rate\": 50}", "x").accepted);
+    assert_true(order("{\"rate\": 60}", "x").accepted);
     assert_true(order("{\"pause\": true}", "x").accepted);
-    assert_refused("{\"rate\": 60}", "end it, or let it go on");
+    assert_refused("{\"rate\": 70}", "end it, or let it go on");
     assert_true(order("{\"pause\": false}", "x").accepted);
     assert_refused("{\"pause\": true}", "end it, or let it go on");
     assert_int_equal(steer_course(&fixture.steer)->load.stages_count, SCENARIO_STAGES_MAX - 1);
@@ -250,7 +282,7 @@ static void test_orders_wait_for_the_workers(void **state)
     const struct course *first = NULL;
     fixture.behind = true;
     for (int i = 0; i < STEER_AHEAD_MAX; i++) {
-        assert_true(order("{\"rate\": 50}", "x").accepted);
+        assert_true(order(i % 2 == 0 ? "{\"rate\": 50}" : "{\"rate\": 70}", "x").accepted);
         first = first == NULL ? steer_course(&fixture.steer) : first;
     }
     struct submitted next = {.who = "x"};
@@ -369,6 +401,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_cannot_be_done_is_refused_and_changes_nothing,
                                         open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_what_changes_nothing_is_no_touch, open_fixture,
+                                        close_fixture),
+        cmocka_unit_test_setup_teardown(test_what_changes_only_later_stages_is_a_touch, open_later,
                                         close_fixture),
         cmocka_unit_test_setup_teardown(test_marks_have_an_end, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(test_a_run_that_takes_no_more_can_go_on_and_be_ended,
