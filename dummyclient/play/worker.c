@@ -391,7 +391,8 @@ int64_t worker_before_poll(struct worker *worker)
         }
         worker->published_ns = end_ns;
     }
-    return next_ns;
+    /* Where the last connection ended without a socket, no completion would end the poll. */
+    return worker_is_done(worker) ? now_ns : next_ns;
 }
 
 /* A completion may have been pending since the previous poll, less the time that the port slept:

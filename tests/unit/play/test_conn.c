@@ -201,6 +201,23 @@ static void test_server_that_leaves_is_an_unexpected_close(void **state)
     harness_close(&harness);
 }
 
+/* No completion tells a worker that its last connection has ended without a socket. */
+static void test_run_without_connections_ends_at_its_stop(void **state)
+{
+    (void)state;
+    static struct harness harness;
+    struct cport_fake_options network = kind_network(7);
+    const char *arguments[] = {"--rate", "1000", NULL};
+    harness = (struct harness){.faults = {.reset = 1000}};
+    harness_open(&harness, ECHO, arguments, &network);
+    harness_run(&harness);
+    const struct figures *figures = &harness.worker.recorder.figures;
+    assert_int_equal(figures->counters.errors[ERROR_KIND_RESET], harness.plan.connections);
+    assert_true(figures->arrivals.intended < 100); /* of 1,000: it was stopped early */
+    assert_true(cport_now_ns(harness.port) - atomic_load(&harness.control.stop_ns) < NS_PER_MS);
+    harness_close(&harness);
+}
+
 static void test_silent_server_times_out_every_request(void **state)
 {
     (void)state;
@@ -419,6 +436,7 @@ int main(void)
         cmocka_unit_test(test_corrupt_replies_are_mismatches_and_nothing_else),
         cmocka_unit_test(test_garbage_is_a_frame_error_per_connection),
         cmocka_unit_test(test_server_that_leaves_is_an_unexpected_close),
+        cmocka_unit_test(test_run_without_connections_ends_at_its_stop),
         cmocka_unit_test(test_silent_server_times_out_every_request),
         cmocka_unit_test(test_handshakes_of_a_codec_that_do_not_end_are_censored),
         cmocka_unit_test(test_deaf_server_does_not_hold_up_the_end),
