@@ -48,6 +48,7 @@ struct parse {
     struct framing_field *header_fields; /* framing->fields, while they are read */
     struct framing_row *header_rows;     /* framing->rows */
     const struct send *sent;             /* whose reply is read about; NULL: of any message */
+    bool sent_is_wrong;                  /* its body, which has been reported */
     const struct dummyload_codec *codec; /* of --codec; NULL: it is not known */
     const struct scenario_variable *variables; /* of --set */
     uint32_t variables_count;

@@ -158,7 +158,8 @@ void parse_send(struct parse *parse, const cJSON *json, void *place)
     size_t mark = reader_enter(reader, send->unframed ? "unframed" : "body");
     uint32_t mistakes_count = reader->mistakes_count;
     parse_body(parse, send->unframed ? unframed : reader_get(json, "body"), &send->body);
-    if (!send->unframed && reader->mistakes_count == mistakes_count) {
+    parse->sent_is_wrong = reader->mistakes_count > mistakes_count;
+    if (!send->unframed && !parse->sent_is_wrong) {
         parse__check_body(parse, send);
         struct framing *framing = &parse->protocol->framing;
         framing->reads_sent =

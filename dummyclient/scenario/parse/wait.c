@@ -162,7 +162,7 @@ void parse_check_sent(struct parse *parse, struct place *place, const struct pla
     } else if (place_is_text(sent) != place_is_text(place)) {
         reader_mistake(reader, "expected two numbers or two texts, found \"%s\" and \"%s\"",
                        place->text, sent->text);
-    } else if (!parse__is_in_body(sent, &parse->sent->body)) {
+    } else if (!parse->sent_is_wrong && !parse__is_in_body(sent, &parse->sent->body)) {
         reader_mistake(reader,
                        "a place alone compares with the same place of what is sent, which may have "
                        "only %" PRIu32 " bytes, too few for \"%s\": name another with "
