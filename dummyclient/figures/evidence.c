@@ -134,6 +134,22 @@ void evidence_report_places(struct cJSON *result, const struct vm_evidence *evid
     }
 }
 
+/* What was received, with an end of line as `expected` has it: \\r\\n. */
+static void evidence__show(const struct vm_failed *failed, char out[2 * VM_EVIDENCE_BYTES_MAX + 1])
+{
+    uint8_t shown[2 * VM_EVIDENCE_BYTES_MAX];
+    size_t used = 0;
+    for (uint32_t i = 0; i < failed->bytes_count; i++) {
+        uint8_t byte = failed->bytes[i];
+        bool ends = byte == '\r' || byte == '\n';
+        if (ends) {
+            shown[used++] = '\\';
+        }
+        shown[used++] = !ends ? byte : byte == '\r' ? 'r' : 'n';
+    }
+    printable_bytes(shown, used, out, 2 * VM_EVIDENCE_BYTES_MAX + 1);
+}
+
 bool evidence_describe(const struct vm_evidence *evidence, const char *const *step_names,
                        int64_t origin_ns, char text[PRINTABLE_LINE_BYTES_MAX])
 {
@@ -149,8 +165,8 @@ bool evidence_describe(const struct vm_evidence *evidence, const char *const *st
     if (first == NULL) {
         return false;
     }
-    char bytes[VM_EVIDENCE_BYTES_MAX + 1];
-    printable_bytes(first->bytes, first->bytes_count, bytes, sizeof bytes);
+    char bytes[2 * VM_EVIDENCE_BYTES_MAX + 1];
+    evidence__show(first, bytes);
     snprintf(text, PRINTABLE_LINE_BYTES_MAX,
              "%s of %s at %.3f s, connection %" PRIu32 ": expected %s, found %s%s%s%s",
              error_key(first->kind),

@@ -299,15 +299,15 @@ static void verdict__judge_data(struct verdict *verdict, const struct plan *plan
     static const struct {
         enum error_kind kind;
         const char *text;
-    } KINDS[] = {{ERROR_KIND_MISMATCH, "replies were not what the scenario demands (mismatch)"},
-                 {ERROR_KIND_FRAME_ERROR, "messages were not what the framing says (frame_error)"},
-                 {ERROR_KIND_CODEC_ERROR,
-                  "times a message could not be encoded, or the codec made a mistake "
-                  "(codec_error)"}};
+    } KINDS[] = {
+        {ERROR_KIND_MISMATCH, "replies that were not what the scenario demands (mismatch)"},
+        {ERROR_KIND_FRAME_ERROR, "messages that were not what the framing says (frame_error)"},
+        {ERROR_KIND_CODEC_ERROR,
+         "messages that could not be encoded, or mistakes of the codec (codec_error)"}};
     for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
         uint64_t count = run->figures.counters.errors[KINDS[i].kind];
         if (count > 0 && !verdict__has_threshold_on(plan, KINDS[i].kind)) {
-            verdict__failed(verdict, "%" PRIu64 " %s", count, KINDS[i].text);
+            verdict__failed(verdict, "%s: %" PRIu64, KINDS[i].text, count);
         }
     }
 }

@@ -49,14 +49,19 @@ test('SMTP: replies of several lines', LIMIT, async (t) => {
     socket.write(verb === 'NOOP' ? '250 ok\r\n' : '250-mx\r\n250-SIZE 1000\r\n250 HELP\r\n');
     return end + 2;
   });
-  const run = await play(t, server.port, {
-    framing: { type: 'lines', delimiter: '\r\n',
-      rules: [{ like: '###-', until: { like: '### ' } }] },
+  const framing = { type: 'lines', delimiter: '\r\n',
+    rules: [{ like: '###-', until: { like: '### ' } }] };
+  const run = await play(t, server.port, { framing,
     behavior: { loop: [
       request('ehlo', 'EHLO x', equals('250-mx\r\n250-SIZE 1000\r\n250 HELP')),
       request('noop', 'NOOP', equals('250 ok'))] } });
   assert.deepEqual(server.wrong, []);
   assertAllAnswered(run);
+  const { program } = await play(t, server.port, { framing,
+    behavior: { loop: [request('ehlo', 'EHLO x', equals('250-mx\r\n250 HELP'))] } });
+  assert.equal(program.exitCode, 1, said(program));
+  // Both as a scenario has them.
+  assert.match(program.stdout, /"250-mx\\r\\n250 HELP", found .*: "250-mx\\r\\n250-SIZE/s);
 });
 
 test('STOMP: frames with and without a length, and heartbeats between them', LIMIT, async (t) => {
@@ -142,7 +147,8 @@ test('a CONNECT is no request of this framing', LIMIT, async (t) => {
   const { expected, found } = result.codec_errors.first_failure;
   assert.equal(expected, 'a message that can be encoded (its body: 24 bytes, of tunnel)');
   assert.equal(found, 'a CONNECT: behind its response the connection is another server\'s');
-  assert.match(program.stderr, /times a message could not be encoded, or the codec made a mistake/);
+  assert.match(program.stderr,
+    /messages that could not be encoded, or mistakes of the codec \(codec_error\): \d/);
 });
 
 test('responses that are the last on their connection', LIMIT, async (t) => {
