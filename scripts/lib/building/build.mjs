@@ -28,6 +28,9 @@ async function configure(name, { folder, env, tests, say, log }) {
   const found = fs.existsSync(stamp) ? fs.readFileSync(stamp, 'utf8') : null;
   const keys = [true, tests].map((one) => configurationKey(name, env, one));
   if (keys.includes(found)) return;
+  // Where this is ended in its midst, the folder is half of two configurations: neither this
+  // program nor ninja called by hand is to take it for one.
+  for (const file of [stamp, path.join(folder, 'build.ninja')]) fs.rmSync(file, { force: true });
   say(`configuring build/${name} ...`);
   await step(`configuring ${name}`, 'cmake', ['--preset', presetOf(name),
     `-DDUMMYLOAD_TESTS=${tests ? 'ON' : 'OFF'}`], env, log);
