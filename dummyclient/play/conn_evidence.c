@@ -46,6 +46,12 @@ void conn_explain_handshake(struct conn *conn, const char *found)
                      reassembly_waiting(&conn->reassembly));
 }
 
+void conn_note_hopeless(struct conn *conn)
+{
+    conn->group->gauges[LIVE_HOPELESS] += !conn->seldom->hopeless;
+    conn->seldom->hopeless = true;
+}
+
 void conn_explain_request(struct conn *conn, struct span wrong)
 {
     static const char EXPECTED[] = "captured texts of printable ASCII for the request of the "

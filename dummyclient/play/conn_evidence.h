@@ -8,6 +8,8 @@
 void conn_explain_refused(struct conn *conn, enum error_kind kind, const struct error *expected);
 /* The codec's handshake cannot end any more: what came instead. */
 void conn_explain_handshake(struct conn *conn, const char *found);
+/* What the server has said to it then, it will say again: counted once per connection. */
+void conn_note_hopeless(struct conn *conn);
 /* Nor does it begin: this text of the scenario's cannot be put into its request. */
 void conn_explain_request(struct conn *conn, struct span wrong);
 /* The codec has refused a message to send, or made a mistake. */

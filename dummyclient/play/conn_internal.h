@@ -151,6 +151,7 @@ struct conn_seldom {
     struct net_address redirect; /* where a server has sent the connection to */
     struct result_last received; /* what was refused: until the connection is listed */
     char explanation[RESULT_EXPLANATION_BYTES_MAX]; /* why TLS has failed: the same */
+    bool hopeless;                                  /* conn_note_hopeless() */
 };
 
 enum { CONN_SELDOM_BYTES = (sizeof(struct conn_seldom) + 7) / 8 * 8 };
@@ -229,8 +230,7 @@ void conn_end_in_turn(struct conn *conn);
 void conn_break(struct conn *conn, enum error_kind error);
 /* Closes immediately, by the scenario's or the run's wish: listed for both sides, no error. */
 void conn_reset(struct conn *conn);
-/* Gives up a connect. */
-void conn_drop(struct conn *conn);
+void conn_drop(struct conn *conn); /* gives up a connect */
 void conn_on_peer_end(struct conn *conn);
 void conn_on_shutdown(struct conn *conn);
 void conn_on_closed(struct conn *conn);

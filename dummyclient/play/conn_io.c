@@ -269,7 +269,9 @@ static void conn__refuse(struct conn *conn, enum frame_status status)
             conn_trace_refused(conn, &expected);
         }
         conn_explain_refused(conn, error, &expected);
-        conn->group->gauges[LIVE_HOPELESS] += error == ERROR_KIND_CODEC_HANDSHAKE;
+        if (error == ERROR_KIND_CODEC_HANDSHAKE) {
+            conn_note_hopeless(conn);
+        }
     }
     if (status == FRAME_NO_MEMORY || !conn_tell_refused(conn, error)) {
         conn_break(conn, error);

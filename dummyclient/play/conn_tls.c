@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "core/must.h"
 #include "play/conn_codec.h"
+#include "play/conn_evidence.h"
 #include "play/conn_trace.h"
 
 #include <stdio.h>
@@ -77,7 +78,9 @@ static void conn_tls__note(struct conn *conn, enum tls_fault fault, const char *
     enum error_kind kind = conn_tls__error(conn);
     bool begins = kind == ERROR_KIND_TLS_HANDSHAKE;
     conn_observe(conn);
-    conn->group->gauges[LIVE_HOPELESS] += begins && conn_tls__lasts(fault);
+    if (begins && conn_tls__lasts(fault)) {
+        conn_note_hopeless(conn);
+    }
     tls_stats_count_failure(&recorder->figures.tls, fault);
     recorder_explain(recorder, EVIDENCE_TLS, kind, conn->number,
                      begins ? "the end of the TLS handshake" : "TLS", found,

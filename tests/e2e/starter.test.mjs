@@ -220,6 +220,23 @@ test('a plain port, spoken to by TLS, is no reason to wait', { ...LIMIT, skip: N
     }
   });
 
+// Each of those that speak to the first one is told the same again and again meanwhile.
+test('a second server that is still to come is waited for, whatever the first one says',
+  { ...LIMIT, skip: NO_TLS }, async (t) => {
+    const port = await listen(t, http.createServer(page));
+    const file = path.join(folderFor(t), 'two.json');
+    fs.writeFileSync(file, JSON.stringify({ name: 'two',
+      targets: [{ host: '127.0.0.1', port, tls: {} },
+        { host: '127.0.0.1', port: await freePort() }],
+      load: { connections: 4, rate: '10/s', duration: '1s', connect_timeout: '3s' },
+      framing: { type: 'delimiter', delimiter: '\n' },
+      behaviors: [{ on_disconnect: 'reconnect',
+        loop: [{ request: { send: { body: { text: 'x' } } } }] }] }));
+    const client = await runClient(t, [fileFor(file)]);
+    assert.equal(client.exitCode, 1, said(client));
+    assert.match(client.stderr, /: trying until 3\.00 s have passed \(connect_timeout\): /);
+  });
+
 test('a server of HTTP that refuses the WebSocket is no reason to wait', LIMIT, async (t) => {
   const port = await listen(t, http.createServer(page));
   const { program } = await play(t, `ws://127.0.0.1:${port}/none`);
