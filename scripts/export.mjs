@@ -1,12 +1,14 @@
 // scripts/export: a result in the formats of other tools.
 
 import fs from 'node:fs';
-import { exportCsv, exportHdr, exportHlog, exportScenario } from './lib/results/export.mjs';
+import { exportCsv, exportHdr, exportHlog, exportScenario, replayOptions }
+  from './lib/results/export.mjs';
 import { exportInflux } from './lib/results/influx.mjs';
 import { exportOtlp } from './lib/results/otlp.mjs';
 import { pushResult, readPush } from './lib/results/push.mjs';
-import { OUT, ownArguments, PUSH, TEXT } from './lib/base/arguments.mjs';
+import { commandText, OUT, ownArguments, PUSH, TEXT } from './lib/base/arguments.mjs';
 import { writeWholeFile } from './lib/base/file.mjs';
+import { showText } from './lib/base/format.mjs';
 import { runCommand } from './lib/base/process.mjs';
 import { InputError, readResult } from './lib/results/result.mjs';
 import { clientFile } from './lib/results/run.mjs';
@@ -24,7 +26,8 @@ RUN is a result, or a run folder, which means its client.json.
                      series, in nanoseconds
            csv       the series: counts, levels and percentiles of every entry
            scenario  what was played, to be played again; of a run that was steered by hand the
-                     stages do what the hand did
+                     stages do what the hand did; options that a scenario cannot say are told on
+                     standard error
            otlp      OpenTelemetry metrics, OTLP/HTTP JSON
            influx    InfluxDB's line protocol
   --latency NAME     hdr: which latency (response), as in latency_ns
@@ -62,5 +65,10 @@ runCommand('scripts/export', async (argv) => {
   const text = FORMATS[format](result, latency);
   if (out) writeWholeFile(out, text);
   else fs.writeFileSync(1, text);
+  const again = format === 'scenario' ? replayOptions(result) : [];
+  if (again.length) {
+    console.error('scripts/export: warning: a scenario cannot say all that was played; give it ' +
+      `with ${showText(commandText(again))}`);
+  }
   return 0;
 }, USAGE);

@@ -326,10 +326,6 @@ struct cJSON *plan_to_json(const struct plan *plan)
     if (plan->scenario->document != NULL) {
         json_add_item(json, "scenario", cJSON_Duplicate(plan->scenario->document, true));
     }
-    const char *key = "";
-    struct cJSON *played = plan_played_targets(plan, &key);
-    if (played != NULL) {
-        json_add_item(json_add_item(json, "replay", cJSON_CreateObject()), key, played);
-    }
+    plan_add_replay(plan, json);
     return json;
 }

@@ -231,9 +231,9 @@ struct cJSON *plan_to_json(const struct plan *plan);
  * whole scenario with that load. NULL: no memory. */
 struct cJSON *plan_load_document(const struct course *course);
 struct cJSON *plan_replay(const struct plan *plan, const struct course *course);
-/* `target` or `targets` (*key) of the scenario, with the addresses that options gave instead. NULL:
- * they gave none. */
-struct cJSON *plan_played_targets(const struct plan *plan, const char **key);
+/* `replay`, where options were laid over the scenario: what they made of its `target` or `targets`
+ * and `load`; and those of them that have to be given again, as words. */
+void plan_add_replay(const struct plan *plan, struct cJSON *json);
 /* One sentence about a warm-up that was shortened; false: it was not. */
 enum { PLAN_NOTE_BYTES_MAX = 256 };
 bool plan_shortens_warmup(const struct plan *plan, char text[PLAN_NOTE_BYTES_MAX]);

@@ -13,6 +13,9 @@
 
 enum { REPLAY_DIGITS_MAX = 15 }; /* that a scenario takes */
 
+/* The highest seed that a scenario takes; --seed takes more. */
+static const uint64_t REPLAY_SEED_MAX = UINT64_C(9007199254740992);
+
 /* Exactly, where 15 digits do. */
 static void replay__add_rate(struct cJSON *json, const char *key, double rate_per_s)
 {
@@ -120,7 +123,9 @@ struct cJSON *plan_load_document(const struct course *course)
         }
     }
     json_add_u64(json, "in_flight", load->in_flight);
-    json_add_u64(json, "seed", load->seed);
+    if (load->seed <= REPLAY_SEED_MAX) {
+        json_add_u64(json, "seed", load->seed);
+    }
     return json;
 }
 
@@ -147,7 +152,7 @@ static struct cJSON *replay__named(const struct plan *plan, const struct cJSON *
         const struct plan_destination *destination = &plan->destinations[i];
         const struct cJSON *target = cJSON_GetObjectItemCaseSensitive(own, destination->name);
         if (destination->count > 0) {
-            /* A name has one address in a file: of several by --target the first. */
+            /* A name has one address in a file: several are told by plan_add_replay(). */
             cJSON_ReplaceItemInObjectCaseSensitive(
                 targets, destination->name,
                 replay__target(target, &plan->targets[destination->first]));
@@ -181,7 +186,9 @@ static struct cJSON *replay__unnamed(const struct plan *plan, const struct cJSON
     return only;
 }
 
-struct cJSON *plan_played_targets(const struct plan *plan, const char **key)
+/* `target` or `targets` (*key) of the scenario, with the addresses that options gave instead. NULL:
+ * they gave none. */
+static struct cJSON *replay__targets(const struct plan *plan, const char **key)
 {
     const struct options *options = plan->options;
     bool given = options->host != NULL || options->port >= 0 || options->targets_count > 0;
@@ -211,11 +218,95 @@ struct cJSON *plan_replay(const struct plan *plan, const struct course *course)
     if (json == NULL) {
         return NULL;
     }
-    struct cJSON *targets = plan_played_targets(plan, &key);
+    struct cJSON *targets = replay__targets(plan, &key);
     if (targets != NULL) {
         cJSON_DeleteItemFromObjectCaseSensitive(json, "target");
         replay__set(json, key, targets);
     }
     replay__set(json, "load", plan_load_document(course));
     return json;
+}
+
+static bool replay__load_is_given(const struct options *options)
+{
+    return options->connections >= 0 || options->connect_rate_per_s >= 0 ||
+           options->connect_timeout_ns >= 0 || options->rate_max || options->rate_per_s >= 0 ||
+           options->rate_per_connection_per_s >= 0 || options->duration_ns >= 0 ||
+           options->warmup_ns >= 0 || options->has_seed;
+}
+
+/* Nothing where the value is NULL. */
+static void replay__say(struct cJSON *words, const char *option, const char *value)
+{
+    if (value != NULL) {
+        json_append_item(words, cJSON_CreateString(option));
+        json_append_item(words, cJSON_CreateString(value));
+    }
+}
+
+static bool replay__has_several(const struct plan *plan)
+{
+    bool several = false;
+    for (uint32_t i = 0; i < plan->destinations_count; i++) {
+        const struct plan_destination *destination = &plan->destinations[i];
+        several = several || (destination->name != NULL && destination->count > 1);
+    }
+    return several;
+}
+
+/* The options that a scenario cannot say, or that would mean another file elsewhere. */
+static struct cJSON *replay__options(const struct plan *plan)
+{
+    const struct options *options = plan->options;
+    struct cJSON *words = cJSON_CreateArray();
+    for (uint32_t i = 0; i < options->targets_count && replay__has_several(plan); i++) {
+        replay__say(words, "--target", options->targets[i]);
+    }
+    replay__say(words, "--duet", options->duet);
+    for (uint32_t i = 0; i < options->sources_count; i++) {
+        replay__say(words, "--source", options->sources[i]);
+    }
+    if (options->has_seed && options->seed > REPLAY_SEED_MAX) {
+        char seed[UNITS_TEXT_BYTES_MAX];
+        snprintf(seed, sizeof seed, "%" PRIu64, options->seed);
+        replay__say(words, "--seed", seed);
+    }
+    for (uint32_t i = 0; i < options->variables_count; i++) {
+        const struct scenario_variable *variable = &options->variables[i];
+        struct json_text text = {0};
+        json_text_print(&text, "%s=%s", variable->name, variable->value);
+        replay__say(words, "--set", text.text);
+        free(text.text);
+    }
+    if (options->tls) {
+        json_append_item(words, cJSON_CreateString("--tls"));
+    }
+    replay__say(words, "--tls-ca", options->tls_ca_path);
+    if (options->insecure) {
+        json_append_item(words, cJSON_CreateString("--insecure"));
+    }
+    replay__say(words, "--codec", options->codec_path);
+    return words;
+}
+
+void plan_add_replay(const struct plan *plan, struct cJSON *json)
+{
+    const char *key = "";
+    struct cJSON *replay = cJSON_CreateObject();
+    struct cJSON *targets = replay__targets(plan, &key);
+    if (targets != NULL) {
+        json_add_item(replay, key, targets);
+    }
+    if (replay__load_is_given(plan->options)) {
+        json_add_item(replay, "load", plan_load_document(&plan->course));
+    }
+    struct cJSON *options = json_add_item(replay, "options", replay__options(plan));
+    if (cJSON_GetArraySize(options) == 0) {
+        cJSON_DeleteItemFromObjectCaseSensitive(replay, "options");
+    }
+    if (cJSON_GetArraySize(replay) > 0) {
+        json_add_item(json, "replay", replay);
+    } else {
+        cJSON_Delete(replay);
+    }
 }

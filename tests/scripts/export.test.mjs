@@ -139,6 +139,27 @@ test('the command writes each format, and says what is wrong', (t) => {
   assert.equal(runTool('export', []).status, 2);
 });
 
+test('the scenario has what options gave, and those that it cannot say are named', (t) => {
+  const folder = makeFolder(t);
+  const run = makeRun({});
+  run.client.plan.scenario = { name: 'a', target: { port: 1 }, load: { duration: '9s' } };
+  run.client.plan.replay = { target: { port: 2 }, load: { duration: '1s' },
+    options: ['--set', 'who=Ada L', '--tls'] };
+  saveRun(folder, run);
+  const done = runTool('export', [folder, '--format', 'scenario']);
+  assert.equal(done.status, 0, done.stderr);
+  assert.deepEqual(JSON.parse(done.stdout),
+    { name: 'a', target: { port: 2 }, load: { duration: '1s' } });
+  assert.match(done.stderr, /give it with --set ["']who=Ada L["'] --tls\n$/);
+  delete run.client.plan.replay.target;
+  run.client.plan.replay.options = [];
+  saveRun(folder, run);
+  const own = runTool('export', [folder, '--format', 'scenario']);
+  assert.equal(own.stderr, '');
+  assert.deepEqual(JSON.parse(own.stdout),
+    { name: 'a', target: { port: 1 }, load: { duration: '1s' } });
+});
+
 /** The messages of opentelemetry-proto that a metrics request is made of (its field names). */
 const OTLP_PROTO = `syntax = "proto3";
 message Any { oneof value { string stringValue = 1; bool boolValue = 2; int64 intValue = 3;

@@ -30,7 +30,7 @@ export function hostOf(result) {
 /** The plan without what differs from run to run of the same test. */
 function planKey(plan) {
   const skip = new Set(['target', 'targets', 'seed', 'scenario_path', 'thresholds', 'description',
-    '$schema']);
+    '$schema', 'replay']);
   return JSON.stringify(plan, (key, value) => (skip.has(key) ? undefined
     : typeof value === 'bigint' ? String(value) : value));
 }

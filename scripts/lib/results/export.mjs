@@ -130,16 +130,22 @@ export function exportHlog(result) {
   return `${lines.join('\n')}\n`;
 }
 
-/** What was played, as a scenario: with the addresses that options gave. Of a run that was steered
- *  by hand the load is what came of it, other options included, but for variables. */
+/** What was played, as a scenario: with the addresses and the load that options gave. Of a run that
+ *  was steered by hand the load is what came of it. What it cannot say: replayOptions(). */
 export function exportScenario({ side, plan, steering }) {
   if (side !== 'client' || !plan?.scenario) {
     throw new InputError('only the result of a client has a scenario');
   }
   const { target, targets, ...scenario } = plan.scenario;
-  const load = steering?.load ?? scenario.load;
-  return `${JSON.stringify({ ...scenario, ...(plan.replay ?? { target, targets }),
-    ...(load && { load }) }, null, 2)}\n`;
+  const { options, load: given, ...servers } = plan.replay ?? {};
+  const load = steering?.load ?? given ?? scenario.load;
+  return `${JSON.stringify({ ...scenario, ...(Object.keys(servers).length ? servers
+    : { target, targets }), ...(load && { load }) }, null, 2)}\n`;
+}
+
+/** The options that the scenario of exportScenario() is played with, as words. */
+export function replayOptions({ plan }) {
+  return plan?.replay?.options ?? [];
 }
 
 const CSV_FIGURES = percentilesAndMax(2);

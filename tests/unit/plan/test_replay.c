@@ -11,30 +11,44 @@
 
 #include <cmocka.h>
 
-/* played: `target` or `targets`, as JSON in ' instead of ". */
-static void assert_replays(const char *file, const char **arguments, const char *played)
+static void put_in_place(char *text, char old, char with)
 {
-    static struct harness harness;
+    for (; text != NULL && *text != '\0'; text++) {
+        *text = *text == old ? with : *text;
+    }
+}
+
+/* file: the servers, as JSON in ' instead of ". */
+static void plan_with(struct harness *harness, const char *file, const char **arguments)
+{
     char text[1024];
-    memset(&harness, 0, sizeof harness);
+    memset(harness, 0, sizeof *harness);
     snprintf(text, sizeof text,
              "{ 'name': 't', %s, 'load': { 'connections': 4, 'duration': '1s' },"
              "  'behaviors': [ { 'loop': [ { 'think': '1s' } ] } ] }",
              file);
-    for (char *at = text; *at != '\0'; at++) {
-        *at = *at == '\'' ? '"' : *at;
-    }
-    harness_plan(&harness, text, arguments);
+    put_in_place(text, '\'', '"');
+    harness_plan(harness, text, arguments);
+}
+
+static void assert_json(const struct cJSON *json, const char *expected)
+{
+    char *found = cJSON_PrintUnformatted(json);
+    put_in_place(found, '"', '\'');
+    assert_string_equal(found, expected);
+    cJSON_free(found);
+}
+
+/* played: `target` or `targets`. */
+static void assert_replays(const char *file, const char **arguments, const char *played)
+{
+    static struct harness harness;
+    plan_with(&harness, file, arguments);
     struct cJSON *json = plan_replay(&harness.plan, &harness.plan.course);
     const struct cJSON *target = cJSON_GetObjectItem(json, "target");
     const struct cJSON *targets = cJSON_GetObjectItem(json, "targets");
     assert_true((target == NULL) != (targets == NULL));
-    char *found = cJSON_PrintUnformatted(target != NULL ? target : targets);
-    for (char *at = found; *at != '\0'; at++) {
-        *at = *at == '"' ? '\'' : *at;
-    }
-    assert_string_equal(found, played);
-    cJSON_free(found);
+    assert_json(target != NULL ? target : targets, played);
     cJSON_Delete(json);
     plan_close(&harness.plan);
 }
@@ -69,6 +83,47 @@ static void test_targets_take_the_place_of_the_files(void **state)
     assert_replays("'targets': { 'a': { 'host': '127.0.0.1', 'port': 1 }, 'b': { 'port': 2 } }",
                    (const char *[]){"--target", "b=127.0.0.1:3", NULL},
                    "{'a':{'host':'127.0.0.1','port':1},'b':{'host':'127.0.0.1','port':3}}");
+}
+
+/* `replay` of the result; NULL: it has none. */
+static void assert_told(const char *file, const char **arguments, const char *expected)
+{
+    static struct harness harness;
+    plan_with(&harness, file, arguments);
+    struct cJSON *json = plan_to_json(&harness.plan);
+    const struct cJSON *replay = cJSON_GetObjectItem(json, "replay");
+    assert_true((replay == NULL) == (expected == NULL));
+    if (replay != NULL) {
+        assert_json(replay, expected);
+    }
+    cJSON_Delete(json);
+    plan_close(&harness.plan);
+}
+
+static void test_what_a_scenario_cannot_say_is_told_as_options(void **state)
+{
+    (void)state;
+    static const char NAMED[] = "'targets': { 'a': { 'host': '127.0.0.1', 'port': 1 } }";
+    assert_told(NAMED, (const char *[]){NULL}, NULL);
+    assert_told(NAMED, (const char *[]){"--target", "a=127.0.0.1:2", NULL},
+                "{'targets':{'a':{'host':'127.0.0.1','port':2}}}");
+    assert_told(NAMED,
+                (const char *[]){"--target", "a=127.0.0.1:2", "--target", "a=127.0.0.1:3", NULL},
+                "{'targets':{'a':{'host':'127.0.0.1','port':2}},"
+                "'options':['--target','a=127.0.0.1:2','--target','a=127.0.0.1:3']}");
+    assert_told("'target': { 'host': '127.0.0.1', 'port': 1 }, 'description': 'x'",
+                (const char *[]){"--source", "127.0.0.2", NULL},
+                "{'options':['--source','127.0.0.2']}");
+}
+
+static void test_a_load_by_options_is_the_replays(void **state)
+{
+    (void)state;
+    assert_told("'target': { 'host': '127.0.0.1', 'port': 1 }",
+                (const char *[]){"--rate", "50", "--seed", "18446744073709551615", NULL},
+                "{'load':{'connections':4,'connect_timeout':'5s','rate':'50/s','duration':'1s',"
+                "'warmup':'0s','drain':'5s','late':'queue','arrival':'constant','in_flight':1},"
+                "'options':['--seed','18446744073709551615']}");
 }
 
 /* --- A touched load, played again. */
@@ -266,6 +321,8 @@ int main(void)
         cmocka_unit_test(test_without_options_it_is_the_files_own),
         cmocka_unit_test(test_host_and_port_take_the_place_of_the_files),
         cmocka_unit_test(test_targets_take_the_place_of_the_files),
+        cmocka_unit_test(test_what_a_scenario_cannot_say_is_told_as_options),
+        cmocka_unit_test(test_a_load_by_options_is_the_replays),
         cmocka_unit_test(test_own_arrivals_are_at_the_same_times_when_played_again),
         cmocka_unit_test(test_random_touches_are_the_same_arrivals_when_played_again),
     };
