@@ -129,8 +129,8 @@ static bool steer__is_possible(const struct steer *steer, const struct touch *to
 static const char *const STEER_SAME[TOUCH_KINDS] = {
     [TOUCH_RATE] = "the rate is that already, to the end",
     [TOUCH_RATE_EACH] = "the rate of each connection is that already, to the end",
-    [TOUCH_SCALE] = "no rate would be another one (0 stays 0): order one in numbers, such as "
-                    "{\"rate\": 100}, by POST /control (--listen)",
+    [TOUCH_SCALE] = ("no rate would be another one (0 stays 0): order one in numbers, such as "
+                     "{\"rate\": 100}, by POST /control (--listen)"),
     [TOUCH_CONNECTIONS] = "there are as many connections already, to the end",
     [TOUCH_PAUSE] = "the run is paused already",
     [TOUCH_RESUME] = "the run is not paused",
