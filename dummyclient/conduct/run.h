@@ -46,11 +46,10 @@ struct run {
     int64_t t0_ns;     /* TIME_NEVER_NS: the load never began */
     int64_t stop_ns;
     int64_t end_ns;
-    int64_t window_ns;          /* the length of the measuring window, as it was */
-    uint32_t connections_open;  /* at t0 */
-    uint32_t connections_ready; /* at t0 */
-    uint32_t ready_wanted;      /* connections that were to be ready at t0 */
-    uint32_t ready_count;       /* those that were */
+    int64_t window_ns;             /* the length of the measuring window, as it was */
+    uint32_t ready_wanted;         /* connections that were to be ready at t0 */
+    uint32_t ready_count;          /* those that were */
+    uint32_t connections_kept_out; /* of the others: those whose last try the server refused */
     uint64_t errors_before_t0[ERROR_KINDS];
     enum run_opened opened; /* how the window opened; that of the leader in a fleet */
     uint32_t connections_peak;

@@ -141,10 +141,10 @@ static void supervisor__begin(struct supervisor *supervisor, int64_t now_ns)
     struct run *run = supervisor->run;
     run->t0_ns =
         now_ns + (fleet_is_alone(supervisor->fleet) ? SUPERVISOR_NOTICE_NS : FLEET_NOTICE_NS);
-    run->connections_open = supervisor->view->gauges[LIVE_OPEN];
-    run->connections_ready = supervisor->view->gauges[LIVE_READY];
     run->ready_wanted = supervisor->plan->connections_at_start;
-    run->ready_count = run->connections_ready;
+    run->ready_count = supervisor->view->gauges[LIVE_READY];
+    run->connections_kept_out =
+        supervisor->view->gauges[LIVE_FAILED] + supervisor->view->gauges[LIVE_TURNED_AWAY];
     memcpy(run->errors_before_t0, supervisor->view->counters.errors, sizeof run->errors_before_t0);
     run->opened = run->ready_count >= run->ready_wanted ? RUN_ALL_READY
                   : supervisor->view->gauges[LIVE_SETTLED] >= run->ready_wanted

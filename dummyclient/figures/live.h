@@ -26,6 +26,7 @@ enum live_gauge {
     LIVE_OUT,          /* of the finished: no row of data was left for them */
     LIVE_FAILED_STEPS, /* steps that said the run is to fail */
     LIVE_FAILED,       /* could not connect, at the last try: handshakes belong to it */
+    LIVE_TURNED_AWAY,  /* not ready: the server ended the last try after it could connect */
     LIVE_HOPELESS,     /* have had an answer to a try, which will stay the same */
     LIVE_GAUGES
 };

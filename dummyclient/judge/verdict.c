@@ -204,53 +204,14 @@ static bool verdict__judge_own(struct verdict *verdict, const struct plan *plan,
     return lagged;
 }
 
-bool verdict_keeps_out(enum error_kind kind)
-{
-    switch (kind) {
-    case ERROR_KIND_CONNECT_REFUSED:
-    case ERROR_KIND_CONNECT_TIMEOUT:
-    case ERROR_KIND_CONNECT_UNREACHABLE:
-    case ERROR_KIND_CONNECT_OTHER:
-    case ERROR_KIND_REDIRECT_REFUSED:
-    case ERROR_KIND_TLS_HANDSHAKE:
-    case ERROR_KIND_CODEC_HANDSHAKE:
-    case ERROR_KIND_RESET:
-    case ERROR_KIND_UNEXPECTED_CLOSE:
-    case ERROR_KIND_WEBSOCKET_CLOSE:
-    case ERROR_KIND_FRAME_ERROR:
-    case ERROR_KIND_MISMATCH:
-        return true;
-    default:
-        return false;
-    }
-}
-
 struct verdict_unready verdict_unready(const struct run *run)
 {
     struct verdict_unready unready = {0};
-    if (run->opened != RUN_READY_TIME_OUT || run->ready_count >= run->ready_wanted) {
-        return unready;
+    if (run->opened == RUN_READY_TIME_OUT && run->ready_count < run->ready_wanted) {
+        uint32_t all = run->ready_wanted - run->ready_count;
+        unready.failed = run->connections_kept_out < all ? run->connections_kept_out : all;
+        unready.in_setup = all - unready.failed;
     }
-    uint64_t connects_failed = 0;
-    uint64_t turned_away = 0;
-    for (int i = 0; i < ERROR_KINDS; i++) {
-        enum error_kind kind = (enum error_kind)i;
-        if (kind >= ERROR_KIND_CONNECT_REFUSED && kind <= ERROR_KIND_CONNECT_OTHER) {
-            connects_failed += run->errors_before_t0[kind];
-        } else if (verdict_keeps_out(kind)) {
-            turned_away += run->errors_before_t0[kind];
-        }
-    }
-    uint32_t all = run->ready_wanted - run->ready_count;
-    uint32_t open = run->connections_open > run->connections_ready
-                        ? run->connections_open - run->connections_ready
-                        : 0;
-    /* Where none has failed, those that are not open yet are still connecting. */
-    bool failed = connects_failed + turned_away > 0;
-    unready.in_setup = !failed || open > all ? all : open;
-    /* One that was turned away tries again, and may be open at this moment: it is not slow. */
-    unready.in_setup -= turned_away < unready.in_setup ? (uint32_t)turned_away : unready.in_setup;
-    unready.failed = all - unready.in_setup;
     return unready;
 }
 

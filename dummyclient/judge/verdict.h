@@ -43,8 +43,6 @@ struct verdict_unready {
     uint32_t in_setup;
     uint32_t failed;
 };
-/* Is it a reason for a connection to be among `failed`? */
-bool verdict_keeps_out(enum error_kind kind);
 struct verdict_unready verdict_unready(const struct run *run);
 
 void verdict_reach(struct verdict *verdict, const struct plan *plan, const struct run *run);

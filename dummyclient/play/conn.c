@@ -116,6 +116,7 @@ void conn_observe(struct conn *conn)
     recorder->subject_blocked_until_ns = conn->blocked_until_ns;
     recorder->subject_received = &conn->reassembly;
     recorder->subject_lanes = conn_lanes(conn);
+    recorder->subject_kept_out = &conn->seldom->keeps_out;
     if (recorder->figures.shares_count > 0) {
         recorder_observe_shares(recorder, conn->target, conn->taker.behavior);
     }
@@ -164,6 +165,9 @@ static void conn__ready(struct conn *conn)
 {
     if (conn->state == CONN_SETUP) {
         conn_set_state(conn, CONN_PLAYING);
+        if (conn->group->gauges[LIVE_TURNED_AWAY] > 0) {
+            conn_set_turned_away(conn, false);
+        }
     }
     if (conn->group->started && !conn->group->stopping) {
         vm_on_start(conn->vm, conn->group->now_ns);

@@ -320,8 +320,17 @@ static void conn__settle(struct conn *conn)
     conn_drop_buffers(conn);
 }
 
+void conn_set_turned_away(struct conn *conn, bool turned_away)
+{
+    struct conn_seldom *seldom = conn->seldom;
+    conn->group->gauges[LIVE_TURNED_AWAY] += (uint32_t)turned_away - seldom->turned_away;
+    seldom->turned_away = turned_away;
+    seldom->keeps_out = false;
+}
+
 void conn_on_closed(struct conn *conn)
 {
+    bool could_connect = conn->link == CONN_CLOSING; /* else LIVE_FAILED has it */
     must(conn->link == CONN_CLOSING || conn->link == CONN_DROPPING || conn->link == CONN_REJECTING);
     must(conn->sending != CONN_SEND_BUSY && conn->sending != CONN_SEND_FIN);
     conn_observe(conn);
@@ -329,6 +338,9 @@ void conn_on_closed(struct conn *conn)
         conn_tell(conn, vm_on_connect_failed);
     } else {
         conn__settle(conn);
+    }
+    if (conn->state == CONN_SETUP) {
+        conn_set_turned_away(conn, could_connect && conn->seldom->keeps_out);
     }
     if (conn->state == CONN_PARTING || conn->state == CONN_LEAVING) {
         conn_set_ended(conn);

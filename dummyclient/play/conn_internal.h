@@ -152,6 +152,7 @@ struct conn_seldom {
     struct result_last received; /* what was refused: until the connection is listed */
     char explanation[RESULT_EXPLANATION_BYTES_MAX]; /* why TLS has failed: the same */
     bool hopeless;                                  /* conn_note_hopeless() */
+    bool keeps_out, turned_away; /* an error of this link (recorder.h); LIVE_TURNED_AWAY */
 };
 
 enum { CONN_SELDOM_BYTES = (sizeof(struct conn_seldom) + 7) / 8 * 8 };
@@ -187,8 +188,7 @@ static inline bool conn_plays(const struct conn *conn)
 /* Every change of state or link; must() stops at a change of state that the table has not. */
 void conn_set_state(struct conn *conn, enum conn_state state);
 void conn_set_link(struct conn *conn, enum conn_link link, int64_t deadline_ns);
-/* Plays the vm on until it waits for something. */
-void conn_pump(struct conn *conn);
+void conn_pump(struct conn *conn); /* plays the vm on until it waits for something */
 /* Tells the vm what has come of its try to connect, and counts whether it has failed. */
 void conn_tell(struct conn *conn, void (*event)(struct vm *vm, int64_t now_ns));
 /* Sets the connection whose vm is about to call the recorder. */
@@ -222,8 +222,7 @@ const struct net_address *conn_remote(const struct conn *conn);
 
 /* --- conn_end.c */
 
-/* Begins the closing protocol. */
-void conn_end(struct conn *conn);
+void conn_end(struct conn *conn); /* begins the closing protocol */
 /* The same for a connection that the plan no longer needs, once few enough are ending. */
 void conn_end_in_turn(struct conn *conn);
 /* Closes immediately because of an error, which is counted. The peer sees a reset. */
@@ -234,6 +233,7 @@ void conn_drop(struct conn *conn); /* gives up a connect */
 void conn_on_peer_end(struct conn *conn);
 void conn_on_shutdown(struct conn *conn);
 void conn_on_closed(struct conn *conn);
+void conn_set_turned_away(struct conn *conn, bool turned_away); /* LIVE_TURNED_AWAY */
 enum error_kind conn_error_of_connect(enum cport_result result);
 enum error_kind conn_error_of_transfer(enum cport_result result);
 
@@ -246,5 +246,4 @@ static inline uint64_t *conn_lanes(struct conn *conn)
     return offset == 0 ? &conn->lanes : (uint64_t *)(void *)((uint8_t *)conn + offset);
 }
 
-/* Initialises a connection's vm again. */
-void conn_open_vm(struct conn *conn);
+void conn_open_vm(struct conn *conn); /* initialises it again */

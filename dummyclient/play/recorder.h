@@ -33,6 +33,7 @@ struct recorder {
     int64_t subject_seen_ns;          /* what had come by then has been handled */
     struct reassembly *subject_received;
     uint64_t *subject_lanes; /* a bit per lane: its iteration began inside the window */
+    bool *subject_kept_out; /* becomes true, if not ready, by an error that keeps it out; or NULL */
     /* What is in the series of the run already; of a share: struct figures_second. */
     struct counters series_counters;
     int64_t series_second; /* since the origin: of the last turn */
@@ -94,6 +95,9 @@ static inline void recorder_error_of_step(struct recorder *recorder, enum error_
     recorder->figures.counters.errors[kind]++;
     for (uint32_t i = 0; i < recorder->subject_shares_count; i++) {
         recorder->subject_shares[i]->counters.errors[kind]++;
+    }
+    if (!recorder->subject_ready && recorder->subject_kept_out != NULL && error_keeps_out(kind)) {
+        *recorder->subject_kept_out = true;
     }
     if (recorder->observer.trace != NULL) {
         trace_fail(recorder->observer.trace, recorder->subject_connection, error_key(kind));

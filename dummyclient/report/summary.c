@@ -90,7 +90,7 @@ static void summary__print_unready(const struct run *run, struct wrap *out)
     wrap_print(out, ": %s had failed", units_format_count(unready.failed, text));
     const char *separator = " (";
     for (int kind = 0; kind < ERROR_KINDS; kind++) {
-        if (verdict_keeps_out((enum error_kind)kind)) {
+        if (error_keeps_out((enum error_kind)kind)) {
             separator = summary__print_kind(separator, run->errors_before_t0[kind], kind, out);
         }
     }

@@ -45,6 +45,27 @@ bool error_is_event(enum error_kind kind)
     return kind != ERROR_KIND_RESPONSE_LATE;
 }
 
+bool error_keeps_out(enum error_kind kind)
+{
+    switch (kind) {
+    case ERROR_KIND_CONNECT_REFUSED:
+    case ERROR_KIND_CONNECT_TIMEOUT:
+    case ERROR_KIND_CONNECT_UNREACHABLE:
+    case ERROR_KIND_CONNECT_OTHER:
+    case ERROR_KIND_REDIRECT_REFUSED:
+    case ERROR_KIND_TLS_HANDSHAKE:
+    case ERROR_KIND_CODEC_HANDSHAKE:
+    case ERROR_KIND_RESET:
+    case ERROR_KIND_UNEXPECTED_CLOSE:
+    case ERROR_KIND_WEBSOCKET_CLOSE:
+    case ERROR_KIND_FRAME_ERROR:
+    case ERROR_KIND_MISMATCH:
+        return true;
+    default:
+        return false;
+    }
+}
+
 uint64_t counters_errors_sum(const struct counters *counters)
 {
     uint64_t sum = 0;

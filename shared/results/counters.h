@@ -99,5 +99,8 @@ void counters_unpack_add(struct counters *into, struct unpack *from);
 /* Does it count as an event? response_late does not: the request was counted as response_timeout
  * already. What is not is in no sum of errors. */
 bool error_is_event(enum error_kind kind);
+/* Does a server keep a connection out by it, before that is ready: in connecting, in a handshake or
+ * in its setup? */
+bool error_keeps_out(enum error_kind kind);
 /* Of those that are events. */
 uint64_t counters_errors_sum(const struct counters *counters);

@@ -165,6 +165,23 @@ test('what the server turned away in its setup is no fault of the client', LIMIT
   });
 });
 
+test('one that is turned away again and again is one, beside those that take too long', LIMIT,
+  async (t) => {
+    const port = await greeter(t, (socket, data) => {
+      if (data.toString('latin1').endsWith('of 0')) socket.destroy();
+    });
+    const login = { request: { name: 'login', send: { id: 3, body: { text: 'of ${conn}' } },
+      within: '500ms' } };
+    const { client, result } = await play(t, port, { load: { connections: 4 }, behaviors: [{
+      setup: [login], loop: [{ request: REQUEST }],
+      on_disconnect: { reconnect: { first: '5ms', max: '5ms' } }, on_timeout: 'reconnect' }] },
+    ['--connect-timeout', '500ms']);
+    assert.ok(Number(result.errors.unexpected_close) + Number(result.errors.reset) > 4,
+      said(client));
+    assert.match(client.stdout, /0 of 4 were ready at the start: 1 had failed \([^)]*\), 3 still /);
+    assert.match(result.validity.reasons.join(), /3 of 4 connections were not ready/);
+  });
+
 test('the percentage is that of the numbers beside it', LIMIT, async (t) => {
   // One connection, and a server that takes 20 ms: of 100 a second, half begin in time.
   const port = await greeter(t,
