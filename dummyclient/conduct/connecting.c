@@ -121,7 +121,7 @@ static enum tls_fault connecting__fault(const struct figures *figures)
 static void connecting__hint_plain(const struct options *options, char *hint)
 {
     const char *url = options->scenario_path;
-    const char *scheme = url_plain_scheme(url);
+    const char *scheme = url_other_scheme(url, false);
     if (scheme != NULL) {
         snprintf(hint, CONNECTING_HINT_BYTES_MAX, " (a plain port? did you mean %s%.200s)", scheme,
                  strstr(url, "://"));

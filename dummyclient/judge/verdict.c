@@ -3,6 +3,7 @@
 #include "conduct/connecting.h"
 #include "conduct/hosts.h"
 #include "core/clock.h"
+#include "starter/url.h"
 #include "text/units.h"
 
 #include <inttypes.h>
@@ -19,6 +20,8 @@ static const double VERDICT_LAG_OF_RESPONSE = 0.05;
 static const double VERDICT_TIME_SHARE = 0.01;
 /* A client that is idle for less than this share of the time limits the load. */
 static const double VERDICT_IDLE = 0.05;
+
+enum { VERDICT_HINT_BYTES_MAX = 256 };
 
 static ERROR_PRINTF(2, 3) void verdict__invalid(struct verdict *verdict, const char *format, ...)
 {
@@ -273,10 +276,31 @@ static void verdict__judge_data(struct verdict *verdict, const struct plan *plan
     }
 }
 
+/* What to look at where no request was answered. */
+static const char *verdict__hint_unanswered(const struct plan *plan, const struct run *run,
+                                            char hint[VERDICT_HINT_BYTES_MAX])
+{
+    const uint64_t *errors = run->figures.counters.errors;
+    const char *url = plan->options->scenario_path;
+    const char *scheme = url_other_scheme(url, true);
+    if (errors[ERROR_KIND_RESPONSE_LATE] > 0) {
+        return " (shorter waits than the server takes? see within)";
+    }
+    if (scheme == NULL || run->figures.counters.totals[TOTAL_BYTES_RECEIVED] > 0 ||
+        errors[ERROR_KIND_UNEXPECTED_CLOSE] + errors[ERROR_KIND_RESET] == 0) {
+        return " (is it the right server, with the scenario's framing?)";
+    }
+    snprintf(hint, VERDICT_HINT_BYTES_MAX, " (a port of TLS? did you mean %s%.200s)", scheme,
+             strstr(url, "://"));
+    return hint;
+}
+
 /* Was no request answered, or none of the loop, or did no iteration begin? Answers in setup are no
  * measurement: a server may answer every login, and nothing else. */
-static void verdict__judge_answers(struct verdict *verdict, const struct run *run)
+static void verdict__judge_answers(struct verdict *verdict, const struct plan *plan,
+                                   const struct run *run)
 {
+    char hint[VERDICT_HINT_BYTES_MAX];
     const struct figures *figures = &run->figures;
     const uint64_t *totals = figures->counters.totals;
     const uint64_t *errors = figures->counters.errors;
@@ -288,10 +312,7 @@ static void verdict__judge_answers(struct verdict *verdict, const struct run *ru
     }
     if (totals[TOTAL_RESPONSES] == 0 && totals[TOTAL_REQUESTS] > 0 && unanswered > 0) {
         verdict__failed(verdict, "not one of %" PRIu64 " requests was answered%s%s",
-                        totals[TOTAL_REQUESTS], in_time,
-                        in_time[0] != '\0'
-                            ? " (shorter waits than the server takes? see within)"
-                            : " (is it the right server, with the scenario's framing?)");
+                        totals[TOTAL_REQUESTS], in_time, verdict__hint_unanswered(plan, run, hint));
     } else if (figures->window_asked > 0 && figures->window_answered == 0) {
         verdict__failed(verdict,
                         "not one of the %" PRIu64 " requests of the loop that were measured was "
@@ -407,7 +428,7 @@ void verdict_reach(struct verdict *verdict, const struct plan *plan, const struc
     verdict__judge_end(verdict, plan, run);
     verdict__judge_data(verdict, plan, run);
     if (run->end != RUN_INTERRUPTED) {
-        verdict__judge_answers(verdict, run);
+        verdict__judge_answers(verdict, plan, run);
     }
     verdict__judge_validity(verdict, plan, run);
     for (uint32_t i = 0; i < plan->thresholds_count; i++) {

@@ -256,12 +256,12 @@ bool url_read(const char *url, struct starter *starter, struct error *error)
            url__read_address(&parts, starter, error) && url__read_path(&parts, starter, error);
 }
 
-const char *url_plain_scheme(const char *url)
+const char *url_other_scheme(const char *url, bool tls)
 {
-    int tls = 0;
+    int found = 0;
     const struct starter_kind *kind =
-        url_is(url) ? url__kind(url, (size_t)(strstr(url, "://") - url), &tls) : NULL;
-    return kind != NULL && tls > 0 ? kind->schemes[0] : NULL;
+        url_is(url) ? url__kind(url, (size_t)(strstr(url, "://") - url), &found) : NULL;
+    return kind != NULL && (found > 0) != tls ? kind->schemes[tls] : NULL;
 }
 
 bool url_read_address(const char *text, struct starter *starter, struct error *error)

@@ -13,7 +13,8 @@ bool url_is_scheme(const char *word, size_t bytes);
 /* Into starter, whose other values are the defaults of the kind. False, with what is wrong; a
  * password that the URL has is not repeated there. */
 bool url_read(const char *url, struct starter *starter, struct error *error);
-/* The scheme of the same kind of server that speaks no TLS, where this one's does; else NULL. */
-const char *url_plain_scheme(const char *url);
+/* The scheme of the same kind of server that speaks TLS (or none: tls), where this URL's does the
+ * other; else NULL. */
+const char *url_other_scheme(const char *url, bool tls);
 /* HOST or HOST:PORT alone: where its port is not 0 already, it may be left out. */
 bool url_read_address(const char *text, struct starter *starter, struct error *error);

@@ -237,6 +237,16 @@ test('a second server that is still to come is waited for, whatever the first on
     assert.match(client.stderr, /: trying until 3\.00 s have passed \(connect_timeout\): /);
   });
 
+test('a port of TLS, spoken to without, is named where it says nothing', { ...LIMIT, skip: NO_TLS },
+  async (t) => {
+    const server = await runServer(t, ['--tls-self-signed']);
+    const { program } = await play(t, `http://127.0.0.1:${server.port}/x`);
+    assert.equal(program.exitCode, 1, said(program));
+    assertOneLine(program, new RegExp('not one of .* was answered \\(a port of TLS\\? ' +
+      `did you mean https://127.0.0.1:${server.port}/x\\)$`));
+    await endServer(server);
+  });
+
 test('a server of HTTP that refuses the WebSocket is no reason to wait', LIMIT, async (t) => {
   const port = await listen(t, http.createServer(page));
   const { program } = await play(t, `ws://127.0.0.1:${port}/none`);
