@@ -1,7 +1,9 @@
 // The house rules that a machine can keep: each check takes a file's name and text and returns
 // complaints. tidy.test.mjs runs them over the tree, and shows that each of them fires.
 
+import { spawnSync } from 'node:child_process';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const LINE_COLUMNS_MAX = 100;
 const FUNCTION_LINES_MAX = 70;
@@ -404,3 +406,10 @@ export const topComplaints = (names) => [...new Set(names.map((name) => name.spl
 export const CHECKS = { checkLineLength, checkFileLength, checkFunctionLength, checkDialect,
   checkIncludedOnce, checkPlatform, checkCompilers, checkSystemHeaders, checkDependencies,
   checkModules, checkCitations, checkUnfinished, checkMachine, checkWhitespace };
+
+// Its test plays the rules over the tree.
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const file = fileURLToPath(new URL('tidy.test.mjs', import.meta.url));
+  const { status } = spawnSync(process.execPath, ['--test', file], { stdio: 'inherit' });
+  process.exitCode = status ?? 1;
+}
