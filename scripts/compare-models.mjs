@@ -101,6 +101,8 @@ function pointText(point) {
   return `${formatCount(point.connections)} connections`;
 }
 
+const padded = (text, all) => text.padEnd(Math.max(...all.map(({ length }) => length)));
+
 /** Of the runs of a cell those that do not count, in words; empty where all do. */
 function invalidText(cell) {
   if (!cell.invalid) return '';
@@ -239,16 +241,16 @@ async function playRuns(given, models, points, folder, { say, bar, stopped, onCl
       bar.foresee(order.length - index - 1);
       continue;
     }
-    const at = `${String(index + 1).padStart(4)}/${order.length}  ${model.name.padEnd(20)}` +
-      `${pointText(point).padEnd(26)}`;
+    const at = `${String(index + 1).padStart(4)}/${order.length}  ` +
+      `${padded(model.name, models.map(({ name }) => name))}  ` +
+      `${padded(pointText(point), points.map(pointText))}  `;
     bar.begin(`${model.name}, ${pointText(point)}`);
     try {
       const figures = await playModel({ ...given, model: model.name, point, scenario,
         folder: path.join(folder, `${point.key}-${model.name}-${repeat + 1}`), onClient });
       runs.push({ ...one, figures });
-      bar.end(`${at}${formatRate(figures.rate_per_s).padStart(10)}  p99 ` +
-        `${formatNs(figures.p99_ns).padStart(8)}  CPU/request ` +
-        `${formatNs(figures.cpu_us * 1e3).padStart(8)}${figures.valid ? '' : '  invalid'}`);
+      bar.end(`${at}${formatRate(figures.rate_per_s).padStart(9)}  ` +
+        `${figures.valid ? `p99 ${formatNs(figures.p99_ns).padStart(7)}` : 'invalid'}`);
     } catch (error) {
       if (!(error instanceof Failure) || stopped()) throw error;
       failed += 1;
