@@ -150,6 +150,19 @@ test('Poisson arrivals and a rate of each connection are drawn alike when played
     await endServer(server);
   });
 
+test('a rate of each connection and their number replay together with a rate in total', LIMIT,
+  async (t) => {
+    const folder = folderFor(t);
+    const server = await runServer(t);
+    const steered = await steer(t, folder, server,
+      { connections: 10, rate_per_connection: '10/s', duration: '3s' },
+      [{ after_ms: 200, connections: 0 }, { after_ms: 230, connections: 3 },
+        { after_ms: 170, connections: 10 }, { after_ms: 250, rate: 20 },
+        { after_ms: 200, rate: 3 }]);
+    await assertReplays(t, folder, server, steered, 200);
+    await endServer(server);
+  });
+
 test('the run is ended in order, and what cannot be done is refused in one line', LIMIT,
   async (t) => {
     const folder = folderFor(t);
