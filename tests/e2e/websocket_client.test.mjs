@@ -501,7 +501,7 @@ for (const [what, bytes, errors] of WAITING) {
       setTimeout(() => stream.resume(), 600);
     });
     const scenario = echoing({}, { random: { bytes: 16777216 } });
-    scenario.load = { connections: 1, duration: '10ms', drain: '2m' };
+    scenario.load = { connections: 1, duration: '1s', drain: '2m' };
     const { program, result } = await play(t, port, scenario);
     const { response_lost: _lost, ...others } = errorsOf(result);
     assert.deepEqual(others, errors, said(program));
