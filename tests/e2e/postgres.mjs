@@ -3,7 +3,8 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { folderFor, freePort } from './harness.mjs';
+import { folderFor, freePort, RUN_TIME_MS } from './harness.mjs';
+import { sleep } from '../../scripts/lib/base/process.mjs';
 import { startPeer } from './peers.mjs';
 
 const POSTGRES = fs.existsSync('/usr/lib/postgresql') ? fs.readdirSync('/usr/lib/postgresql')
@@ -54,5 +55,11 @@ export async function startPostgres(t, { cert, key } = {}) {
   const [command, args] = call('postgres', '-D', data, '-p', String(port), '-k', '',
     '-h', '127.0.0.1', '-F', ...secured);
   await startPeer(t, command, args, port);
+  /* It listens before it lets anybody in. */
+  const state = path.join(data, 'postmaster.pid');
+  for (const until_ms = Date.now() + RUN_TIME_MS;
+    !/^ready\s*$/m.test(fs.readFileSync(state, 'utf8')); await sleep(20)) {
+    if (Date.now() > until_ms) throw new Error('postgres is not ready');
+  }
   return port;
 }
